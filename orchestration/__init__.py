@@ -1,0 +1,1 @@
+"""When things run (Dagster), the one writer of the warehouse, publication, and the command line."""

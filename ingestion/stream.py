@@ -1,0 +1,107 @@
+"""What a stream, a vendor and a connection's extraction are. Declarations only: no I/O here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from ingestion.errors import SourceError
+    from ingestion.landing import Landing
+    from ingestion.settings import Connection, Secret
+
+Progress = Callable[[str, str, int, int | None], None]
+"""Called as (source, stream, rows so far, rows expected or None), from any thread."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One kind of record of a vendor; its raw table is `raw.<vendor>__<name>`."""
+
+    name: str
+    description: str
+    scope: str | None = None
+    personal: Mapping[str, str] = field(default_factory=dict)
+    """Personal data in a record, replaced before landing: {dotted path: name of the keyed hash that takes its place}."""
+
+
+@dataclass(frozen=True)
+class Credential:
+    """One secret or setting of a connection, by the end of its environment variable."""
+
+    suffix: str
+    help: str
+    secret: bool = True
+
+
+@dataclass
+class StreamReport:
+    """What one stream's extraction did. `window_id` is None where nothing was landed."""
+
+    source: str
+    vendor: str
+    stream: str
+    kind: str = "incremental"
+    window_id: str | None = None
+    rows: int = 0
+    requests: int = 0
+    retries: int = 0
+    seconds: float = 0.0
+    from_at: datetime | None = None
+    to_at: datetime | None = None
+    warnings: tuple[str, ...] = ()
+    error: SourceError | None = None
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One line of `funnel check`."""
+
+    source: str
+    name: str
+    ok: bool
+    detail: str
+    scope: str | None = None
+
+
+class StateReader(Protocol):
+    """What extraction may know of what was loaded before; ingestion.loading implements it over the warehouse."""
+
+    def last_window(self, stream: str) -> Mapping[str, Any] | None:
+        """Details of the newest loaded window of a stream that carries a resume point, or None."""
+
+    def newest(self, stream: str, paths: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        """(record_id, *texts at the JSON paths) of each record's newest version, in batches, ids ascending as text."""
+
+
+@dataclass(frozen=True)
+class Pull:
+    """Everything one connection's extraction gets: no environment, no clock, no warehouse."""
+
+    connection: Connection
+    landing: Landing
+    state: Any
+    pii_key: Secret
+    full: bool = False
+    only: frozenset[str] = frozenset()
+    progress: Progress = lambda source, stream, rows, expected: None
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """A source module's declaration, from which assets, raw tables, checks and settings derive."""
+
+    name: str
+    title: str
+    base_url: str
+    credentials: tuple[Credential, ...]
+    streams: tuple[Stream, ...]
+    read_state: Callable[[StateReader], Any]
+    extract: Callable[[Pull], list[StreamReport]]
+    check: Callable[[Connection], list[CheckResult]]
+
+    def stream(self, name: str) -> Stream:
+        """The declared stream of that name; KeyError where there is none."""
+        return {stream.name: stream for stream in self.streams}[name]

@@ -1,4 +1,4 @@
-"""What can go wrong at a source, said so that a person knows where and what to do. No bodies, tokens or e-mails in here."""
+"""What can go wrong at a source, said so that a person knows where and what to do. No bodies, tokens or e-mails."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ class WindowWriter:
         seconds: float = 0.0,
         details: Mapping[str, Any] | None = None,
     ) -> Window:
-        """Make the window exist: parts are on disk, then window.json is renamed into place, then the folder is synced."""
+        """Make the window exist: parts on disk, then window.json renamed into place, then the folder synced."""
         self._close_part()
         manifest = {
             "window_id": self.window_id,

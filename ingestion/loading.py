@@ -22,12 +22,14 @@ from ingestion.registry import vendors
 WAIT_FOR_LOCK = 60.0
 """Seconds to wait for a process that is dying (a dbt child of a killed run) to let the file go."""
 
-RAW_COLUMNS = """source varchar not null, record_id varchar not null, record json not null, extracted_at timestamptz not null,
-    window_id varchar not null, window_seq bigint not null, part integer not null, line bigint not null"""
+RAW_COLUMNS = """source varchar not null, record_id varchar not null, record json not null,
+    extracted_at timestamptz not null, window_id varchar not null, window_seq bigint not null,
+    part integer not null, line bigint not null"""
 WINDOWS = """create table if not exists raw._windows (
     window_id varchar not null, window_seq bigint not null, source varchar not null, vendor varchar not null,
-    stream varchar not null, kind varchar not null, from_at timestamptz, to_at timestamptz, extracted_at timestamptz not null,
-    loaded_at timestamptz not null, row_count bigint not null, requests integer, retries integer, seconds double, details json)"""
+    stream varchar not null, kind varchar not null, from_at timestamptz, to_at timestamptz,
+    extracted_at timestamptz not null, loaded_at timestamptz not null, row_count bigint not null, requests integer,
+    retries integer, seconds double, details json)"""
 REJECTS = """create table if not exists meta.load_rejects (
     source varchar, stream varchar, record_id varchar, reason varchar, record varchar, window_id varchar,
     part integer, line bigint, extracted_at timestamptz)"""
@@ -181,22 +183,24 @@ class RawReader:
 
     def last_window(self, stream: str) -> Mapping[str, Any] | None:
         row = self._connection.execute(
-            """select kind, to_at, extracted_at, details from raw._windows where source = ? and vendor = ? and stream = ?
-               order by window_seq desc limit 1""",
+            """select kind, to_at, extracted_at, details from raw._windows
+               where source = ? and vendor = ? and stream = ? order by window_seq desc limit 1""",
             [self._source, self._vendor, stream],
         ).fetchone()
-        return row and {"kind": row[0], "to_at": row[1], "extracted_at": row[2], **json.loads(row[3] or "{}")}
+        if row is None:
+            return None
+        return {"kind": row[0], "to_at": row[1], "extracted_at": row[2], **json.loads(row[3] or "{}")}
 
     def newest(self, stream: str, paths: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         cursor = self._connection.cursor()
         cursor.execute(
-            f"""select record_id, arg_max(json_extract_string(record, ?), (window_seq, part, line)) as texts
+            f"""select record_id, max(window_seq), arg_max(json_extract_string(record, ?), (window_seq, part, line))
                 from {table(self._vendor, stream)} where source = ? group by record_id order by record_id""",
             [list(paths), self._source],
         )
         while rows := cursor.fetchmany(10_000):
-            for record_id, texts in rows:
-                yield (record_id, *texts)
+            for record_id, sequence, texts in rows:
+                yield (record_id, sequence, *texts)
 
 
 def _value(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any] = ()) -> int:

@@ -20,7 +20,8 @@ from ingestion.stream import Vendor
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 STAGE_CATEGORIES = (
-    "prospecting", "qualification", "meeting", "proposal", "negotiation", "closing", "won", "fulfilment", "lost", "void",
+    "prospecting", "qualification", "meeting", "proposal", "negotiation", "closing",
+    "won", "fulfilment", "lost", "void",
 )  # fmt: skip
 
 

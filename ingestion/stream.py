@@ -23,8 +23,10 @@ class Stream:
     name: str
     description: str
     scope: str | None = None
+    optional: bool = False
+    """Skipped with a warning, not an error, where the scope is missing."""
     personal: Mapping[str, str] = field(default_factory=dict)
-    """Personal data in a record, replaced before landing: {dotted path: name of the keyed hash that takes its place}."""
+    """Personal data of a record, replaced before landing: {dotted path: name of the keyed hash in its place}."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class StateReader(Protocol):
         """Details of the newest loaded window of a stream that carries a resume point, or None."""
 
     def newest(self, stream: str, paths: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-        """(record_id, *texts at the JSON paths) of each record's newest version, in batches, ids ascending as text."""
+        """(record_id, window_seq, *texts at the JSON paths) of each record's newest version, ids ascending as text."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,6 @@ class Pull:
     state: Any
     pii_key: Secret
     full: bool = False
-    only: frozenset[str] = frozenset()
     progress: Progress = lambda source, stream, rows, expected: None
 
 

@@ -1,0 +1,254 @@
+"""One HTTP session to one account: time-outs, pacing, retry, redaction, counters. A Dialect says how a vendor talks.
+
+Retry is tenacity's; pacing is pyrate-limiter's sliding window. A wait that the server asks for holds every thread.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import orjson
+import requests
+from pyrate_limiter import Duration, InMemoryBucket, Limiter, Rate
+from requests.adapters import HTTPAdapter
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+
+from ingestion.errors import AuthError, CorruptResponse, SourceError
+
+TRIES = 8
+CONNECT_TIMEOUT, READ_TIMEOUT = 10.0, 60.0
+RETRY_STATUS = frozenset({408, 423, 425, 429, 477, 500, 502, 503, 504, 520, 522, 524})
+BACKOFF = wait_exponential_jitter(initial=1, max=60, jitter=1)
+
+
+class Transient(Exception):
+    """Worth another try; `wait` seconds is what the server asked for, if it did."""
+
+    def __init__(self, reason: str, wait: float | None = None) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+
+class Dialect(Protocol):
+    """What differs between vendors at the HTTP edge."""
+
+    def headers(self) -> Mapping[str, str]:
+        """Sent with every request; may hold the credential."""
+
+    def pace(self, method: str, path: str) -> str:
+        """Name of the allowance (a key of `rates`) that a request counts against."""
+
+    rates: Mapping[str, tuple[int, float]]
+    """{allowance: (requests, seconds)} to begin with."""
+
+    def announced(self, headers: Mapping[str, str]) -> tuple[str, int, float] | None:
+        """(allowance, requests, seconds) as the answer's headers announce it, or None."""
+
+    def wait_asked(self, response: requests.Response) -> float | None:
+        """Seconds that a 429, or another retryable answer, asks to wait; None where it does not say."""
+
+    def refusal(self, response: requests.Response, source: str, stream: str, url: str) -> SourceError:
+        """The error for a final (not retryable) answer."""
+
+
+@dataclass
+class Counts:
+    """What a stream cost."""
+
+    requests: int = 0
+    retries: int = 0
+    latency: float = 0.0
+    """Seconds of the quickest answer so far (0 before the first)."""
+
+
+class Pacer:
+    """Sliding-window allowances that follow what the server announces, and a gate that a server's wait closes."""
+
+    def __init__(
+        self,
+        rates: Mapping[str, tuple[int, float]],
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._sleep, self._clock = sleep, clock
+        self._lock = threading.Lock()
+        self._rates = dict(rates)
+        self._limiters = {name: self._limiter(*rate) for name, rate in rates.items()}
+        self._open_at: dict[str, float] = {}
+
+    @staticmethod
+    def _limiter(limit: int, seconds: float) -> Limiter:
+        # 2 % longer than announced: the server counts arrivals, we count departures.
+        return Limiter(InMemoryBucket([Rate(limit, int(seconds * 1.02 * Duration.SECOND))]))
+
+    def take(self, allowance: str) -> None:
+        """Wait until a request against `allowance` may leave."""
+        while (wait := self._open_at.get(allowance, 0.0) - self._clock()) > 0:
+            self._sleep(wait)
+        self._limiters[allowance].try_acquire(allowance)
+
+    def hold(self, allowance: str, seconds: float) -> None:
+        """Let no request of `allowance` leave for so many seconds."""
+        with self._lock:
+            self._open_at[allowance] = max(self._open_at.get(allowance, 0.0), self._clock() + seconds)
+
+    def announce(self, allowance: str, limit: int, seconds: float) -> None:
+        """Adopt the server's own figure."""
+        if limit > 0 and seconds > 0 and self._rates.get(allowance) != (limit, seconds):
+            with self._lock:
+                self._rates[allowance] = (limit, seconds)
+                self._limiters[allowance] = self._limiter(limit, seconds)
+
+
+class Client:
+    """The session of one connection, used from several threads."""
+
+    def __init__(
+        self,
+        source: str,
+        base_url: str,
+        dialect: Dialect,
+        *,
+        threads: int = 8,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.source, self.base_url, self.dialect = source, base_url, dialect
+        self.pacer = Pacer(dialect.rates, sleep)
+        self._sleep = sleep
+        self._counts: dict[str, Counts] = {}
+        self._lock = threading.Lock()
+        self._refused: AuthError | None = None
+        self._session = requests.Session()
+        adapter = HTTPAdapter(pool_connections=2, pool_maxsize=threads, pool_block=True)
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+
+    def close(self) -> None:
+        self._session.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def counts(self, stream: str) -> Counts:
+        """Requests, retries and latency of a stream so far."""
+        with self._lock:
+            return self._counts.setdefault(stream, Counts())
+
+    def get(self, stream: str, path: str, params: Mapping[str, Any] | None = None, **options: Any) -> Any:
+        """GET → parsed JSON. See `call`."""
+        return self.call(stream, "GET", path, params=params, **options)
+
+    def post(self, stream: str, path: str, body: Mapping[str, Any], **options: Any) -> Any:
+        """POST of a JSON body → parsed JSON. See `call`."""
+        return self.call(stream, "POST", path, body=body, **options)
+
+    def call(
+        self,
+        stream: str,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+        check: Callable[[Any], str | None] | None = None,
+        ok: frozenset[int] = frozenset({200, 201, 207}),
+    ) -> Any:
+        """One request, retried while that can help.
+
+        `check` looks at the parsed answer and says what is wrong with it (then it is corrupt and tried again).
+        Errors: AuthError, MissingScope at once; CorruptResponse with the redacted URL after TRIES tries.
+        """
+        url = redacted(self.base_url + path)
+
+        def failed(state: RetryCallState) -> Any:
+            cause = state.outcome.exception() if state.outcome else None
+            raise CorruptResponse(
+                self.source, stream, f"no usable answer after {state.attempt_number} tries: {cause}", url=url,
+                guidance="The source or the network is unwell; nothing of this window was landed. Run again later.",
+            )  # fmt: skip
+
+        def count(state: RetryCallState) -> None:
+            self.counts(stream).retries += 1
+
+        retrying = Retrying(
+            stop=stop_after_attempt(TRIES),
+            wait=_wait,
+            retry=retry_if_exception_type(Transient),
+            before_sleep=count,
+            retry_error_callback=failed,
+            sleep=self._sleep,
+        )
+        return retrying(self._once, stream, method, path, params, body, check, ok, url)
+
+    def _once(
+        self, stream: str, method: str, path: str, params: Any, body: Any, check: Any, ok: frozenset[int], url: str
+    ) -> Any:
+        if self._refused:
+            raise self._refused
+        allowance = self.dialect.pace(method, path)
+        self.pacer.take(allowance)
+        counts = self.counts(stream)
+        with self._lock:
+            counts.requests += 1
+        started = time.monotonic()
+        try:
+            response = self._session.request(
+                method,
+                self.base_url + path,
+                params=params,
+                data=None if body is None else orjson.dumps(body),
+                headers={"Content-Type": "application/json", "Accept": "application/json", **self.dialect.headers()},
+                timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            # Its text may hold the URL with its query: the class name says enough.
+            raise Transient(type(error).__name__) from None
+        elapsed = time.monotonic() - started
+        counts.latency = min(counts.latency or elapsed, elapsed)
+        if announced := self.dialect.announced(response.headers):
+            self.pacer.announce(*announced)
+        if response.status_code not in ok:
+            raise self._problem(response, stream, allowance, url)
+        try:
+            answer = orjson.loads(response.content)
+        except orjson.JSONDecodeError:
+            raise Transient(f"HTTP {response.status_code} whose body is not whole JSON") from None
+        if check and (wrong := check(answer)):
+            raise Transient(wrong)
+        return answer
+
+    def _problem(self, response: requests.Response, stream: str, allowance: str, url: str) -> Exception:
+        if response.status_code in RETRY_STATUS:
+            wait = self.dialect.wait_asked(response)
+            if wait is None:
+                return Transient(f"HTTP {response.status_code}")
+            if wait != float("inf"):
+                self.pacer.hold(allowance, wait)
+                return Transient(f"HTTP {response.status_code}", wait)
+        refusal = self.dialect.refusal(response, self.source, stream, url)
+        if isinstance(refusal, AuthError):
+            self._refused = refusal
+        return refusal
+
+
+def _wait(state: RetryCallState) -> float:
+    """The server's own wait (the pacer holds it for all threads), else exponential with jitter, at most 60 s."""
+    cause = state.outcome.exception() if state.outcome else None
+    if isinstance(cause, Transient) and cause.wait is not None:
+        return 0.0
+    return float(BACKOFF(state))
+
+
+def redacted(url: str) -> str:
+    """Scheme, host and path: queries may hold filters with personal data, user info may hold a secret."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname or ''}{':' + str(parts.port) if parts.port else ''}{parts.path}"

@@ -1,0 +1,188 @@
+"""One HubSpot connection's extraction: its units of work side by side, each leaving complete windows or none."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import Any
+
+from ingestion.errors import AuthError, MissingScope, SourceError
+from ingestion.landing import WindowWriter
+from ingestion.redaction import redact
+from ingestion.sources.hubspot.api import ASSOCIATION_INPUTS, Api, Json
+from ingestion.sources.hubspot.objects import DEALS, OBJECTS, ObjectSpec
+from ingestion.sources.hubspot.pull import ObjectPull, chunks
+from ingestion.sources.hubspot.state import OVERLAP, ObjectState, State, fingerprint, instant
+from ingestion.stream import Pull, Stream, StreamReport, Vendor
+
+VENDOR_NAME = "hubspot"
+
+
+class Extraction:
+    """State of one connection's run: the API, and a report a stream (written by several units, hence the lock)."""
+
+    def __init__(self, vendor: Vendor, pull: Pull, api: Api) -> None:
+        self.vendor, self.pull, self.api = vendor, pull, api
+        self.state: State = pull.state or State()
+        self.source = pull.connection.name
+        self.reports = {s.name: StreamReport(self.source, VENDOR_NAME, s.name) for s in vendor.streams}
+        self._lock = threading.Lock()
+        self.known_stages: set[str] = set()
+
+    def run(self) -> list[StreamReport]:
+        """All units; pipelines first, since they tell whether the token is good and which stages exist."""
+        self._guarded("deal_pipelines", lambda: self._pipelines("deal_pipelines", "deals"))
+        if isinstance(error := self.reports["deal_pipelines"].error, AuthError):
+            for report in self.reports.values():
+                report.error = report.error or error
+            return list(self.reports.values())
+        units: dict[str, Callable[[], None]] = {spec.name: self._object_unit(spec) for spec in OBJECTS}
+        units["owners"] = self._owners
+        units["lead_pipelines"] = lambda: self._pipelines("lead_pipelines", "leads")
+        units["properties"] = self._properties
+        with ThreadPoolExecutor(len(units), thread_name_prefix=f"extract-{self.source}") as pool:
+            list(pool.map(lambda unit: self._guarded(*unit), units.items()))
+        return list(self.reports.values())
+
+    def _guarded(self, stream: str, unit: Callable[[], None]) -> None:
+        """A unit's failure is its stream's; a missing optional scope is a warning."""
+        started = time.monotonic()
+        report = self.reports[stream]
+        try:
+            unit()
+        except MissingScope as error:
+            if self.vendor.stream(stream).optional:
+                report.warnings += (f"skipped: the token lacks the scope {error.scope}",)
+            else:
+                report.error = error
+        except SourceError as error:
+            report.error = error
+        except OSError as error:
+            report.error = SourceError(
+                self.source, stream, f"could not be landed: {error.strerror or error}",
+                "Free disk space or make FUNNEL_HOME writable, then run again; nothing of this window counts.",
+            )  # fmt: skip
+        counts = self.api.client.counts(stream)
+        report.requests, report.retries = counts.requests, counts.retries
+        report.seconds = time.monotonic() - started
+
+    def _write(self, stack: ExitStack, stream: str, kind: str) -> WindowWriter:
+        return stack.enter_context(self.pull.landing.write(self.source, VENDOR_NAME, stream, kind))
+
+    def _commit(self, writer: WindowWriter, started: float, **about: Any) -> None:
+        counts = self.api.client.counts(writer.stream)
+        window = writer.commit(
+            requests=counts.requests, retries=counts.retries, seconds=time.monotonic() - started, **about
+        )
+        with self._lock:
+            report = self.reports[writer.stream]
+            report.window_id, report.kind = window.window_id, window.kind
+            report.rows += window.rows
+            report.from_at, report.to_at = window.from_at, window.to_at
+
+    def _land_whole(self, stream: str, records: Iterable[Json], details: Mapping[str, Any] | None = None) -> None:
+        """A small stream that is read whole at every sync."""
+        started, personal = time.monotonic(), self.vendor.stream(stream).personal
+        with ExitStack() as stack:
+            writer = self._write(stack, stream, "full")
+            for record in records:
+                writer.write(redact(record, personal, self.pull.pii_key))
+            self._commit(writer, started, details=details)
+            self.pull.progress(self.source, stream, writer.rows, writer.rows)
+
+    def _pipelines(self, stream: str, objects: str) -> None:
+        pipelines = self.api.pipelines(stream, objects)
+        if objects == "deals":
+            self.known_stages = {str(stage.get("id")) for p in pipelines for stage in p.get("stages") or []}
+        self._land_whole(stream, pipelines)
+
+    def _owners(self) -> None:
+        active = self.api.owners("owners", archived=False)
+        archived = self.api.owners("owners", archived=True)
+        self._land_whole("owners", (owner for owners in (active, archived) for owner in owners))
+
+    def _properties(self) -> None:
+        """Definitions of every object's properties; what was added or removed since the last sync is reported."""
+        rows: list[Json] = []
+        changes: dict[str, dict[str, list[str]]] = {}
+        for spec in OBJECTS:
+            try:
+                definitions = self.api.property_definitions("properties", spec.name)
+            except MissingScope:
+                continue
+            rows += [{"id": f"{spec.name}:{d['name']}", "object": spec.name, **d} for d in definitions if d.get("name")]
+            names, before = {d["name"] for d in definitions if d.get("name")}, self.state.properties.get(spec.name)
+            if before and before != names:
+                changes[spec.name] = {"added": sorted(names - before), "removed": sorted(before - names)}
+                asked = sorted((before - names) & {*spec.properties, *spec.history})
+                self.reports[spec.name].warnings += tuple(
+                    f"property {name} was removed at the source: its column is null from now on" for name in asked
+                )
+        self._land_whole("properties", rows, {"schema_changes": changes} if changes else None)
+
+    def _object_unit(self, spec: ObjectSpec) -> Callable[[], None]:
+        return lambda: self._object(spec, self.state.objects.get(spec.name) or ObjectState())
+
+    def _object(self, spec: ObjectSpec, state: ObjectState) -> None:
+        """One object with what hangs on it. Its own window is committed last: killed before that, all is read again."""
+        started, clock = datetime.now(UTC), time.monotonic()
+        stream: Stream = self.vendor.stream(spec.name)
+        kind = "full" if self.pull.full or state.resume is None else "incremental"
+        with ExitStack() as stack:
+            writer = self._write(stack, spec.name, kind)
+            pull = ObjectPull(
+                self.api, spec, state, writer,
+                redact=lambda record: redact(record, stream.personal, self.pull.pii_key),
+                progress=lambda rows, expected: self.pull.progress(self.source, spec.name, rows, expected),
+            )  # fmt: skip
+            count = pull.full() if kind == "full" else pull.incremental()
+            if spec is DEALS and pull.stages - self.known_stages:
+                self._pipelines("deal_pipelines", "deals")  # a stage made a moment ago: look once more, once
+            high = max(pull.high, state.high)
+            for target in spec.associations:
+                self._associations(stack, spec, target, pull, kind, clock)
+            self._absences(stack, spec, pull, kind, high, clock)
+            counts = self._write(stack, "source_counts", "full")
+            counts.write(
+                {
+                    "id": spec.name, "object": spec.name, "live": count.live, "archived": count.archived,
+                    "bracket_low": count.low, "bracket_high": count.high, "counted_at": started.isoformat(),
+                }
+            )  # fmt: skip
+            self._commit(counts, clock)
+            elapsed = round((time.monotonic() - clock) * 1000)
+            resume = max(0, high - round(OVERLAP.total_seconds() * 1000) - elapsed)
+            self._commit(
+                writer, clock, from_at=instant(state.resume if kind == "incremental" else None), to_at=instant(high),
+                details={"resume_ms": resume, "high_ms": high, "fingerprint": fingerprint(spec)},
+            )  # fmt: skip
+
+    def _associations(
+        self, stack: ExitStack, spec: ObjectSpec, target: str, pull: ObjectPull, kind: str, clock: float
+    ) -> None:
+        stream = f"{spec.name.removesuffix('s')}_{target}"
+        writer = self._write(stack, stream, kind)
+        for batch in chunks(sorted(set(pull.seen)), ASSOCIATION_INPUTS):
+            for sender, linked in self.api.associations(stream, spec.name, target, batch).items():
+                writer.write({"id": sender, "to": linked})
+        self._commit(writer, clock)
+        counts = self.api.client.counts(stream)
+        self.reports[stream].requests, self.reports[stream].retries = counts.requests, counts.retries
+
+    def _absences(
+        self, stack: ExitStack, spec: ObjectSpec, pull: ObjectPull, kind: str, high: int, clock: float
+    ) -> None:
+        """Purged records, dated by the newest modification the source has shown: its clock, not ours."""
+        if not pull.absent:
+            return
+        writer = self._write(stack, "absences", kind)
+        absent_by = (instant(high) or datetime.now(UTC)).isoformat()
+        for number in sorted(pull.absent):
+            writer.write(
+                {"id": f"{spec.name}:{number}", "object": spec.name, "object_id": str(number), "absent_by": absent_by}
+            )
+        self._commit(writer, clock)

@@ -40,7 +40,8 @@ DEALS = ObjectSpec(
     modified="hs_lastmodifieddate",
     properties=(
         "dealname", "dealstage", "pipeline", "amount", "deal_currency_code", "amount_in_home_currency",
-        "hs_exchange_rate", "closedate", "createdate", "hs_lastmodifieddate", "hubspot_owner_id", "dealtype", "hs_manual_forecast_category",
+        "hs_exchange_rate", "closedate", "createdate", "hs_lastmodifieddate", "hubspot_owner_id", "dealtype",
+        "hs_manual_forecast_category",
         "closed_lost_reason", "closed_won_reason", "hs_is_closed_won", "hs_is_closed_lost", "hs_deal_stage_probability",
         "notes_last_contacted", "notes_next_activity_date", "hs_campaign", "hs_merged_object_ids", *_SOURCE, *_ORIGIN,
     ),

@@ -1,8 +1,8 @@
 """One object's extraction: everything (full) or what moved (incremental), deletions, merges, and the source's count.
 
-Public connectors lose archived deals, the history of archived deals, merges and purges; hence: histories are read whole of
-every record whose modification date moved, the archived list is read at every sync, `hs_merged_object_ids` is followed,
-search is walked by id (not by offset), and live ids are held against the source's count.
+Public connectors lose archived deals, the history of archived deals, merges and purges. Hence the whole history is read
+of every record whose modification date moved, the archived list is read at every sync, `hs_merged_object_ids` is
+followed, search is walked by id (not by offset), and live ids are held against the source's count.
 """
 
 from __future__ import annotations

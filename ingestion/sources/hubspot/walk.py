@@ -1,7 +1,7 @@
 """Walking a whole object: list pages in id order, several ranges side by side where the line is slow.
 
 With 250 ms an answer, one walker takes 50 s for 200 pages, whatever the rate limit allows. A numeric cursor is an
-id, so the id range can be split; each walker checks that its pages begin where they should, else the walk goes on serially.
+id, so the id range can be split; each walker checks that its pages bear that out, else the walk goes on serially.
 """
 
 from __future__ import annotations

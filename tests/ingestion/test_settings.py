@@ -1,0 +1,79 @@
+"""Environment and funnel.yml: connections by variable, secrets that do not print, errors that name the line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ingestion.errors import ConfigError
+from ingestion.redaction import person_hash, redact
+from ingestion.settings import Secret, load_settings
+
+
+def test_one_variable_is_a_connection(tmp_path: Path) -> None:
+    settings = load_settings({"HUBSPOT_ACCESS_TOKEN": "pat-x", "HUBSPOT_API_BASE": "http://127.0.0.1:1/"}, tmp_path)
+    [connection] = settings.connections
+    assert (connection.name, connection.vendor, connection.base_url) == ("hubspot", "hubspot", "http://127.0.0.1:1")
+    assert connection.credentials["ACCESS_TOKEN"].reveal() == "pat-x"
+    assert "pat-x" not in repr(settings)
+
+
+def test_further_connections_and_secrets_from_files(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("pat-file\n")
+    env = {
+        "HUBSPOT_ACCESS_TOKEN": "pat-1",
+        "HUBSPOT__EMEA_ACCESS_TOKEN_FILE": str(tmp_path / "token"),
+        "HUBSPOT__EMEA_API_BASE": "http://127.0.0.1:2",
+    }
+    first, second = load_settings(env, tmp_path).connections
+    assert (first.name, first.base_url) == ("hubspot", "https://api.hubapi.com")
+    assert (second.name, second.base_url) == ("emea", "http://127.0.0.1:2")
+    assert second.credentials["ACCESS_TOKEN"].reveal() == "pat-file"
+
+
+def test_nothing_set_is_no_connection(tmp_path: Path) -> None:
+    settings = load_settings({}, tmp_path)
+    assert settings.connections == ()
+    assert settings.config.reporting_currency == "EUR"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("reporting_timezone: UTC\nreporting_curency: EUR\n", "line 2: reporting_curency: unknown setting"),
+        ("# comment\n\nreporting_timezone: Mars/Base\n", "line 3: reporting_timezone: 'Mars/Base' is not an IANA"),
+        ("fiscal_year_start_month: 13\n", "line 1: fiscal_year_start_month: is a month number"),
+        ("stages:\n  hubspot:\n    default:\n      s1: bogus\n", "line 1: stages: 'bogus' is not a stage category"),
+        ("reporting_timezone: [\n", "not valid YAML"),
+        ("- a\n", "a mapping of settings is expected"),
+    ],
+)
+def test_a_wrong_funnel_yml_names_line_and_reason(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "funnel.yml").write_text(text)
+    with pytest.raises(ConfigError, match=message.replace("[", r"\[")):
+        load_settings({}, tmp_path)
+
+
+def test_the_hash_key_is_made_once_and_private(tmp_path: Path) -> None:
+    first, again = (load_settings({}, tmp_path).pii_key.reveal() for _ in range(2))
+    assert first == again
+    assert len(first) == 64
+    assert (tmp_path / "pii.key").stat().st_mode & 0o777 == 0o600
+    assert load_settings({"FUNNEL_PII_KEY": "mine"}, tmp_path).pii_key.reveal() == "mine"
+
+
+def test_dotenv_in_the_home_is_read_and_the_environment_wins(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("# mine\nexport HUBSPOT_ACCESS_TOKEN='pat-dotenv'\nFUNNEL_KEEP=3\n")
+    settings = load_settings({"FUNNEL_KEEP": "4"}, tmp_path)
+    assert settings.connections[0].credentials["ACCESS_TOKEN"].reveal() == "pat-dotenv"
+    assert settings.keep == 4
+
+
+def test_redaction_replaces_personal_data() -> None:
+    key = Secret("k")
+    record = {"id": "1", "properties": {"email": " Anna@Example.com ", "country": "DE"}}
+    redact(record, {"properties.email": "email_hash", "properties.phone": "phone_hash", "email": "email_hash"}, key)
+    assert record == {"id": "1", "properties": {"country": "DE", "email_hash": person_hash("anna@example.com", key)}}
+    assert person_hash("anna@example.com", Secret("other")) != person_hash("anna@example.com", key)
+    assert redact({"email": None}, {"email": "email_hash"}, key) == {"email_hash": None}

@@ -1,0 +1,77 @@
+"""Expectations and derived columns that several guarded tables share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from expectations.gate import rule
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEVEL = 20.0
+"""A month's average may differ from its neighbours' median by this factor: beyond trade, below a slipped ×100."""
+
+
+def unique(key: Sequence[str]) -> Any:
+    import great_expectations.expectations as gxe
+
+    return gxe.ExpectCompoundColumnsToBeUnique(
+        column_list=list(key), meta=rule("key_is_unique", f"one row for each {' and '.join(key)}")
+    )
+
+
+def present(columns: Sequence[str]) -> list[Any]:
+    import great_expectations.expectations as gxe
+
+    return [
+        gxe.ExpectColumnValuesToNotBeNull(column=name, meta=rule(f"{name}_is_present", f"every row has a {name}"))
+        for name in columns
+    ]
+
+
+def between(column: str, name: str, meaning: str, low: float | None, high: float | None = None, **more: Any) -> Any:
+    """Values within [low, high], nulls left out; `mostly` and `history` may be given."""
+    import great_expectations.expectations as gxe
+
+    history = more.pop("history", False)
+    return gxe.ExpectColumnValuesToBeBetween(
+        column=column, min_value=low, max_value=high, meta=rule(name, meaning, history=history), **more
+    )
+
+
+def holds(column: str, name: str, meaning: str) -> Any:
+    """A derived boolean column is true in every row."""
+    import great_expectations.expectations as gxe
+
+    return gxe.ExpectColumnValuesToBeInSet(column=column, value_set=[True], meta=rule(name, meaning))
+
+
+def ratio_to_neighbours(values: pd.Series, enough: pd.Series) -> pd.Series:
+    """Each value over the median of the three before and after it in its own order; null where there is too little."""
+    neighbours = values.where(enough).rolling(7, center=True, min_periods=4).median()
+    return (values / neighbours).where(enough & (neighbours > 0))
+
+
+def ratio_to_history(
+    frame: pd.DataFrame,
+    segment: str,
+    measure: str,
+    history: Mapping[str, Mapping[str, float]],
+    at_least: float,
+) -> pd.Series:
+    """Each month's measure over what the last accepted audit saw; null where that is unknown or both are small."""
+    before = history_key(frame, segment).map(lambda key: history.get(key, {}).get(measure)).astype("float64")
+    now = frame[measure].astype("float64")
+    return (now / before).where((before > 0) & (now.combine(before, max) >= at_least))
+
+
+def vanished(frame: pd.DataFrame, segment: str, measure: str, history: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Months the last accepted audit saw with a measure of 20 or more and that are not there any longer."""
+    there = set(history_key(frame, segment))
+    return sorted(key for key, seen in history.items() if seen.get(measure, 0) >= 20 and key not in there)
+
+
+def history_key(frame: pd.DataFrame, segment: str) -> pd.Series:
+    return frame[segment].astype("string") + "|" + frame["month"].dt.strftime("%Y-%m")

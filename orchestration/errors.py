@@ -1,0 +1,127 @@
+"""What a person is told when a run ends badly: one paragraph, what to do, and the exit code it means."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ingestion.errors import AuthError, ConfigError, LandingError, MissingScope, SourceError
+
+PUBLISHED, FAILED, WRONG_USE, REFUSED, PARTIAL = 0, 1, 2, 3, 4
+
+EXIT_CODES = {
+    PUBLISHED: "published (or nothing had changed)",
+    FAILED: "failed; the last publication stands",
+    WRONG_USE: "wrong use, configuration, credentials or scope: nothing could be extracted",
+    REFUSED: "the audit refused; the last publication stands",
+    PARTIAL: "published without the sources named",
+}
+
+
+@dataclass(eq=False)
+class FunnelError(Exception):
+    """A run that cannot go on; str() is the paragraph shown to the user."""
+
+    message: str
+    guidance: str = ""
+    code: ClassVar[int] = FAILED
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.guidance}".strip()
+
+
+class WrongUse(FunnelError):
+    """Wrong arguments or configuration: nothing has been run."""
+
+    code = WRONG_USE
+
+
+class RunLocked(FunnelError):
+    """Another run holds FUNNEL_HOME."""
+
+
+class HomeNotWritable(FunnelError):
+    """FUNNEL_HOME cannot be written."""
+
+    code = WRONG_USE
+
+
+class DiskFull(FunnelError):
+    """No space is left where FUNNEL_HOME lies."""
+
+
+class BuildFailed(FunnelError):
+    """dbt could not build a model."""
+
+
+class AuditRefused(FunnelError):
+    """A check refused the new tables; they are not published."""
+
+    code = REFUSED
+
+
+@dataclass(eq=False)
+class NothingExtracted(FunnelError):
+    """No connection gave anything, so there is nothing to build from."""
+
+    by_configuration: bool = False
+    """True where every refusal was about credentials or scope: exit code 2, else 1."""
+
+    @property
+    def exit_code(self) -> int:
+        return WRONG_USE if self.by_configuration else FAILED
+
+
+def nothing_extracted(errors: list[SourceError]) -> NothingExtracted:
+    """The errors of all connections as one: it is the configuration's fault if each is about credentials or scope."""
+    return NothingExtracted(
+        "Nothing could be extracted. " + " ".join(str(error) for error in errors),
+        "The last publication stands.",
+        by_configuration=all(isinstance(error, AuthError | MissingScope) for error in errors),
+    )
+
+
+def exit_code(error: BaseException) -> int:
+    """Exit code that an error of a run means."""
+    if isinstance(error, NothingExtracted):
+        return error.exit_code
+    if isinstance(error, FunnelError):
+        return error.code
+    return WRONG_USE if isinstance(error, ConfigError | AuthError | MissingScope) else FAILED
+
+
+def explain(error: BaseException, log: str = "logs/funnel.log") -> Exception:
+    """Any error as one that can be shown: known ones as they are, system ones translated, bugs with the log's name."""
+    if isinstance(error, FunnelError | ConfigError | SourceError):
+        return error
+    if isinstance(error, LandingError):
+        return FunnelError(str(error))
+    text = str(error)
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or _says(text, "no space left", "disk is full"):
+        return DiskFull(
+            "The disk that holds FUNNEL_HOME is full.",
+            "Nothing half-written counts and the last publication stands. Free some space and run again.",
+        )
+    if getattr(error, "errno", None) in (errno.EACCES, errno.EROFS, errno.EPERM) or (
+        isinstance(error, sqlite3.OperationalError) and "readonly" in text
+    ):
+        return HomeNotWritable(f"FUNNEL_HOME cannot be written: {text}.", "Name a writable folder in FUNNEL_HOME.")
+    if _says(text, "could not set lock", "conflicting lock"):
+        return FunnelError(
+            f"The warehouse is held by another process: {_first_line(text)}",
+            "Close it (BI tools read published/current/funnel.duckdb, never the warehouse) and run again.",
+        )
+    return FunnelError(
+        f"Unexpected {type(error).__name__}: {_first_line(text)[:400]}.",
+        f"The last publication stands. The traceback is in {log}.",
+    )
+
+
+def _says(text: str, *phrases: str) -> bool:
+    return any(phrase in text.lower() for phrase in phrases)
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0] if text.strip() else "no message"

@@ -1,0 +1,159 @@
+"""The warehouse file: opening it, the run's clock and configuration that dbt reads, and the tables of the audit.
+
+Beside ingestion.loading, nothing else opens warehouse.duckdb; dbt gets it from the runner in the same process.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ingestion.errors import ConfigError
+from ingestion.loading import open_warehouse
+from ingestion.settings import Settings
+from orchestration.errors import explain
+
+TABLES = {
+    "run_clock": "as_of timestamptz, run_id varchar, started_at timestamptz",
+    "configured_rates": "currency varchar, kind varchar, date date, rate decimal(18, 8)",
+    "configured_stages": "source varchar, pipeline_id varchar, stage_id varchar, stage_category varchar",
+    "configured_sources": "source varchar, vendor varchar, home_currency varchar, account_id varchar",
+    "check_results": '"check" varchar, "table" varchar, status varchar, failing_rows bigint, sample varchar, '
+    "message varchar, kind varchar, run_id varchar, checked_at timestamptz",
+    "audits": '"table" varchar, content_hash varchar, profile json, run_id varchar, checked_at timestamptz',
+    "publications": "id varchar, as_of timestamptz, known_at timestamptz, started timestamptz, finished timestamptz, "
+    "code_version varchar, run_id varchar, window_ids varchar, files varchar",
+}
+RATE_KINDS = ("spot", "month_end", "plan")
+
+
+@contextmanager
+def connect(path: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The warehouse in UTC; waits boundedly while a dying process of a killed run still holds it.
+
+    Errors: FunnelError that names the holder where it does not let go.
+    """
+    try:
+        with open_warehouse(path, read_only=read_only) as connection:
+            yield connection
+    except duckdb.IOException as error:
+        raise explain(error) from error
+
+
+def prepare(path: Path) -> None:
+    """Make the tables of schema meta that this room writes."""
+    with connect(path) as connection:
+        connection.execute("create schema if not exists meta")
+        for name, columns in TABLES.items():
+            connection.execute(f"create table if not exists meta.{name} ({columns})")
+
+
+def write_run_clock(path: Path, as_of: datetime, run_id: str, started_at: datetime) -> None:
+    """The one row every model takes "now" from."""
+    _replace(path, {"run_clock": [(as_of, run_id, started_at)]})
+
+
+def write_configuration(path: Path, settings: Settings, rates: Path) -> dict[str, int]:
+    """funnel.yml and rates.csv as tables that models join; returns rows by table. Errors: ConfigError with the line."""
+    config = settings.config
+    tables: dict[str, list[tuple[Any, ...]]] = {
+        "configured_rates": read_rates(rates),
+        "configured_stages": [
+            (source, pipeline, stage, category)
+            for source, pipelines in config.stages.items()
+            for pipeline, stages in pipelines.items()
+            for stage, category in stages.items()
+        ],
+        "configured_sources": [
+            (connection.name, connection.vendor, config.home_currency.get(connection.name), None)
+            for connection in settings.connections
+        ],
+    }
+    _replace(path, tables)
+    return {name: len(rows) for name, rows in tables.items()}
+
+
+def read_rates(path: Path) -> list[tuple[str, str, date | None, Decimal]]:
+    """rates.csv (currency, kind, date, rate: units of reporting currency for one unit); no file, no rates."""
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        wanted = ["currency", "kind", "date", "rate"]
+        if [name.strip() for name in reader.fieldnames or []] != wanted:
+            raise ConfigError(f"{path.name} line 1: the columns must be {','.join(wanted)}")
+        return [_rate(path, reader.line_num, row) for row in reader]
+
+
+def _rate(path: Path, line: int, row: dict[str, str]) -> tuple[str, str, date | None, Decimal]:
+    currency, kind, day, rate = ((row.get(name) or "").strip() for name in ("currency", "kind", "date", "rate"))
+    try:
+        if len(currency) != 3 or not currency.isupper():
+            raise ValueError(f"'{currency}' is not a three-letter currency code")
+        if kind not in RATE_KINDS:
+            raise ValueError(f"kind '{kind}' is none of {', '.join(RATE_KINDS)}")
+        value = Decimal(rate)
+        if not (value.is_finite() and value > 0):
+            raise ValueError(f"rate '{rate}' is not a positive number")
+        return currency, kind, date.fromisoformat(day) if day else None, value
+    except InvalidOperation:
+        raise ConfigError(f"{path.name} line {line}: rate '{rate}' is not a number") from None
+    except ValueError as error:
+        raise ConfigError(f"{path.name} line {line}: {error}") from None
+
+
+def first_event(path: Path) -> datetime | None:
+    """Instant of the earliest event any source tells of, or None before the first build."""
+    if not path.exists():
+        return None
+    with connect(path, read_only=True) as connection:
+        if not exists(connection, "intermediate.int_deal_events"):
+            return None
+        return _value(connection, "select min(effective_at) from intermediate.int_deal_events")
+
+
+def exists(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+    """Whether `schema.table` is there, as a table or a view."""
+    schema, name = table.split(".")
+    found = connection.execute(
+        "select count(*) from information_schema.tables where table_schema = ? and table_name = ?", [schema, name]
+    ).fetchone()
+    return bool(found and found[0])
+
+
+def content_hash(connection: duckdb.DuckDBPyConnection, table: str) -> str:
+    """A hash of a table's rows, whatever their order: equal tables, equal hashes, in one DuckDB version."""
+    row = connection.execute(
+        f"select count(*), coalesce(bit_xor(hash(t)), 0), coalesce(sum(hash(t)::hugeint), 0) from {table} t"
+    ).fetchone()
+    return "-".join(f"{value:x}" for value in row or ())
+
+
+def rows_of(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    """Rows of a query as dicts; for small results only."""
+    cursor = connection.execute(sql, list(parameters))
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _replace(path: Path, tables: dict[str, list[tuple[Any, ...]]]) -> None:
+    with connect(path) as connection:
+        connection.execute("begin")
+        for name, rows in tables.items():
+            connection.execute(f"delete from meta.{name}")
+            if rows:
+                marks = ", ".join("?" * len(rows[0]))
+                connection.executemany(f"insert into meta.{name} values ({marks})", rows)
+        connection.execute("commit")
+
+
+def _value(connection: duckdb.DuckDBPyConnection, sql: str) -> Any:
+    row = connection.execute(sql).fetchone()
+    return row[0] if row else None

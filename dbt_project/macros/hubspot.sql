@@ -20,3 +20,31 @@
     'hs_manual_forecast_category': 'forecast_category',
 }) }}
 {%- endmacro %}
+
+{#- Value of a tracked field in one spelling, so that "43" and 43.0, or one instant written in two ways, are equal.
+    Null when empty; null also when it does not parse (compare with the text to tell these apart). -#}
+{% macro hubspot_field_value(field, text) -%}
+case {{ field }}
+    when 'amount' then cast({{ parse_money(text) }} as varchar)
+    when 'close_date' then {{ iso_utc(parse_timestamp(text)) }}
+    when 'currency' then upper({{ text }})
+    else {{ text }}
+end
+{%- endmacro %}
+
+{#- property name -> field, as a case expression; null for properties that are not tracked. -#}
+{% macro hubspot_deal_field(property) -%}
+case {{ property }}
+    {%- for name, field in hubspot_deal_history_fields().items() %}
+    when '{{ name }}' then '{{ field }}'
+    {%- endfor %}
+end
+{%- endmacro %}
+
+{#- A pipeline with its stages. stageId and active are the spelling of the older pipelines API. -#}
+{% macro hubspot_pipeline_shape() -%}
+{"label":"VARCHAR","displayOrder":"VARCHAR","archived":"VARCHAR","active":"VARCHAR","createdAt":"VARCHAR","updatedAt":"VARCHAR","stages":[{"id":"VARCHAR","stageId":"VARCHAR","label":"VARCHAR","displayOrder":"VARCHAR","archived":"VARCHAR","active":"VARCHAR","createdAt":"VARCHAR","updatedAt":"VARCHAR","metadata":{"isClosed":"VARCHAR","probability":"VARCHAR"}}]}
+{%- endmacro %}
+{% macro hubspot_pipeline_shape_spark() -%}
+struct<label:string,displayOrder:string,archived:string,active:string,createdAt:string,updatedAt:string,stages:array<struct<id:string,stageId:string,label:string,displayOrder:string,archived:string,active:string,createdAt:string,updatedAt:string,metadata:struct<isClosed:string,probability:string>>>>
+{%- endmacro %}

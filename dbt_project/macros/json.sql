@@ -52,3 +52,8 @@ unnest({{ expression }}) as {{ alias }}, generate_subscripts({{ expression }}, 1
 {% macro spark__explode_positions(expression, alias) -%}
 posexplode({{ expression }}) as ({{ alias }}_position, {{ alias }})
 {%- endmacro %}
+
+{#- "11;22" as a list. -#}
+{% macro split_list(expression) %}{{ return(adapter.dispatch('split_list')(expression)) }}{% endmacro %}
+{% macro default__split_list(expression) %}string_split({{ expression }}, ';'){% endmacro %}
+{% macro spark__split_list(expression) %}split({{ expression }}, ';'){% endmacro %}

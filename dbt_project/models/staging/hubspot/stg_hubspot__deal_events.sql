@@ -1,0 +1,435 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key=['source', 'source_deal_id'],
+    on_schema_change='fail'
+) }}
+-- One row per event of a tracked field of a deal, out of all versions ever landed: an event once seen stays, also
+-- when a later answer is truncated. Deals with anything new are computed whole; all rows of a deal carry its newest
+-- window_seq, which is what the models after this one select by.
+with
+{% if is_incremental() %}
+affected as (
+    select source, source_deal_id from {{ ref('stg_hubspot__deal_versions') }} where window_seq > {{ seen_up_to() }}
+    union
+    -- The loser of a merge changed although its own record did not.
+    select source, loser_id from {{ ref('stg_hubspot__deal_merges') }} where window_seq > {{ seen_up_to() }}
+    union
+    select
+        source,
+        {{ json_text('record', '$.object_id') }}
+    from {{ source('raw_hubspot', 'hubspot__absences') }}
+    where window_seq > {{ seen_up_to() }} and record_id like 'deals:%'
+),
+{% endif %}
+
+first_syncs as (
+    select
+        source,
+        coalesce(min(window_seq) filter (where kind = 'full'), min(window_seq)) as first_seq
+    from {{ source('raw', '_windows') }}
+    where vendor = 'hubspot' and stream = 'deals'
+    group by source
+),
+
+versions as (
+    select
+        source,
+        source_deal_id,
+        extracted_at,
+        coalesce(updated_at, extracted_at) as updated_at,
+        coalesce(source_created_at, created_at, updated_at, extracted_at) as created_at,
+        is_archived,
+        coalesce(archived_at, updated_at, extracted_at) as archived_at,
+        window_seq,
+        part,
+        line,
+        row_number() over (
+            partition by source, source_deal_id
+            order by window_seq, part, line
+        ) as version_number,
+        count(*) over (partition by source, source_deal_id) as version_count
+    from {{ ref('stg_hubspot__deal_versions') }}
+    where
+        reject_reason is null
+        {% if is_incremental() %}
+        and (source, source_deal_id) in (select source, source_deal_id from affected)
+        {% endif %}
+),
+
+absences as (
+    select
+        raw_absences.source,
+        raw_absences.source_deal_id,
+        raw_absences.absent_at,
+        raw_absences.extracted_at,
+        raw_absences.window_seq
+    from (
+        select
+            source,
+            {{ json_text('record', '$.object_id') }} as source_deal_id,
+            coalesce({{ parse_timestamp(json_text('record', '$.absent_by')) }}, extracted_at) as absent_at,
+            extracted_at,
+            window_seq
+        from {{ source('raw_hubspot', 'hubspot__absences') }}
+        where record_id like 'deals:%'
+    ) as raw_absences
+    {% if is_incremental() %}
+    where (source, source_deal_id) in (select source, source_deal_id from affected)
+    {% endif %}
+),
+
+merges as (
+    select *
+    from {{ ref('stg_hubspot__deal_merges') }}
+    {% if is_incremental() %}
+    where (source, loser_id) in (select source, source_deal_id from affected)
+    {% endif %}
+),
+
+parsed as (
+    select
+        versions.source,
+        versions.source_deal_id,
+        versions.version_number,
+        versions.version_count,
+        versions.extracted_at,
+        versions.updated_at,
+        versions.created_at,
+        versions.window_seq,
+        {{ json_events('raw_deals.record') }} as r
+    from versions
+    inner join {{ source('raw_hubspot', 'hubspot__deals') }} as raw_deals
+        on
+            versions.source = raw_deals.source
+            and versions.source_deal_id = raw_deals.record_id
+            and versions.window_seq = raw_deals.window_seq
+            and versions.part = raw_deals.part
+            and versions.line = raw_deals.line
+),
+
+-- History entries of every version ------------------------------------------------------------------------------
+histories as (
+    select
+        source,
+        source_deal_id,
+        version_number,
+        extracted_at,
+        window_seq,
+        {{ explode('map_entries(r.propertiesWithHistory)', 'history') }}
+    from parsed
+),
+
+entries as (
+    select
+        source,
+        source_deal_id,
+        version_number,
+        extracted_at,
+        window_seq,
+        {{ hubspot_deal_field('history.key') }} as field,
+        {{ explode_positions('history.value', 'entry') }}
+    from histories
+    where history.key in ('{{ hubspot_deal_history_fields().keys() | join("', '") }}')
+),
+
+typed as (
+    select
+        source,
+        source_deal_id,
+        version_number,
+        extracted_at,
+        window_seq,
+        field,
+        entry_position,
+        {{ parse_timestamp('entry.timestamp') }} as effective_at,
+        {{ blank_to_null('entry.value') }} as value_text,
+        {{ hubspot_field_value('field', blank_to_null('entry.value')) }} as value
+    from entries
+),
+
+-- Several changes can share one millisecond: (field, timestamp) is a tie group, ordered by the position in the list.
+-- Of each group the version that shows most of it counts, the newest on equality (a truncated answer shows less).
+counted as (
+    select
+        *,
+        count(*) over (partition by source, source_deal_id, field, effective_at, version_number) as group_size,
+        min(extracted_at) over (partition by source, source_deal_id, field, effective_at, value) as first_extracted_at,
+        min(window_seq) over (partition by source, source_deal_id, field, effective_at, value) as first_window_seq
+    from typed
+    -- An entry with a bad timestamp or number is rejected by itself (stg_hubspot__rejected_deals), the rest is kept.
+    where effective_at is not null and (value is not null or value_text is null)
+),
+
+chosen as (
+    select
+        *,
+        first_value(version_number) over (
+            partition by source, source_deal_id, field, effective_at
+            order by group_size desc, version_number desc
+        ) as chosen_version
+    from counted
+),
+
+history_events as (
+    select
+        source,
+        source_deal_id,
+        field,
+        effective_at,
+        row_number() over (
+            partition by source, source_deal_id, field, effective_at
+            order by entry_position desc
+        ) - 1 as sequence,
+        value,
+        first_extracted_at,
+        first_window_seq,
+        'history_api' as origin
+    from chosen
+    where version_number = chosen_version
+),
+
+-- The object's own values beside the history --------------------------------------------------------------------
+last_events as (
+    select
+        source,
+        source_deal_id,
+        field,
+        effective_at,
+        sequence,
+        value
+    from (
+        select
+            *,
+            row_number() over (
+                partition by source, source_deal_id, field
+                order by effective_at desc, sequence desc
+            ) as age
+        from history_events
+    ) as ranked_events
+    where age = 1
+),
+
+properties as (
+    select
+        source,
+        source_deal_id,
+        version_number,
+        version_count,
+        extracted_at,
+        updated_at,
+        created_at,
+        window_seq,
+        {{ explode('map_entries(r.properties)', 'property') }}
+    from parsed
+),
+
+-- A property that the answer lacks altogether (removed at the source) has no row here: that is no change of the deal.
+property_values as (
+    select
+        source,
+        source_deal_id,
+        version_number,
+        version_count,
+        extracted_at,
+        updated_at,
+        created_at,
+        window_seq,
+        {{ hubspot_deal_field('property.key') }} as field,
+        {{ hubspot_field_value(hubspot_deal_field('property.key'), blank_to_null('property.value')) }} as value
+    from properties
+    where property.key in ('{{ hubspot_deal_history_fields().keys() | join("', '") }}')
+),
+
+-- The newest version disagrees with the history: the change was not recorded by the source.
+difference_events as (
+    select
+        property_values.source,
+        property_values.source_deal_id,
+        property_values.field,
+        greatest(property_values.updated_at, last_events.effective_at) as effective_at,
+        case
+            when property_values.updated_at > last_events.effective_at then 0
+            else last_events.sequence + 1
+        end as sequence,
+        property_values.value,
+        property_values.extracted_at as first_extracted_at,
+        property_values.window_seq as first_window_seq,
+        'object_diff' as origin
+    from property_values
+    inner join last_events
+        on
+            property_values.source = last_events.source
+            and property_values.source_deal_id = last_events.source_deal_id
+            and property_values.field = last_events.field
+    where
+        property_values.version_number = property_values.version_count
+        and property_values.value is distinct from last_events.value
+),
+
+-- No history of the field in any version: the versions themselves are the history.
+unrecorded as (
+    select
+        property_values.*,
+        lag(property_values.value) over (
+            partition by property_values.source, property_values.source_deal_id, property_values.field
+            order by property_values.version_number
+        ) as previous_value
+    from property_values
+    left join last_events
+        on
+            property_values.source = last_events.source
+            and property_values.source_deal_id = last_events.source_deal_id
+            and property_values.field = last_events.field
+    where last_events.field is null
+),
+
+version_events as (
+    select
+        source,
+        source_deal_id,
+        field,
+        max(case when version_number = 1 then created_at else greatest(created_at, updated_at) end) over (
+            partition by source, source_deal_id, field
+            order by version_number
+        ) as effective_at,
+        version_number as sequence,
+        value,
+        extracted_at as first_extracted_at,
+        window_seq as first_window_seq,
+        case when version_number = 1 then 'synthetic_create' else 'object_diff' end as origin
+    from unrecorded
+    where value is distinct from previous_value
+),
+
+-- Deletion and restoration --------------------------------------------------------------------------------------
+lives as (
+    select
+        *,
+        lag(is_archived) over (partition by source, source_deal_id order by version_number) as was_archived,
+        lag(archived_at) over (partition by source, source_deal_id order by version_number) as was_archived_at
+    from versions
+),
+
+deletion_events as (
+    -- Archived, for the first time or (another archivedAt) once more after a restoration between two extractions.
+    select
+        source,
+        source_deal_id,
+        archived_at as effective_at,
+        version_number * 2 + 1 as sequence,
+        'true' as value,
+        extracted_at as first_extracted_at,
+        window_seq as first_window_seq,
+        'tombstone' as origin
+    from lives
+    where is_archived and (was_archived is distinct from true or archived_at > was_archived_at)
+    union all
+    -- Live again; no event says when, but restoring moves the modification time.
+    select
+        source,
+        source_deal_id,
+        case
+            when not is_archived then greatest(updated_at, was_archived_at)
+            when updated_at > was_archived_at then least(updated_at, archived_at)
+            else archived_at
+        end as effective_at,
+        version_number * 2 as sequence,
+        'false' as value,
+        extracted_at as first_extracted_at,
+        window_seq as first_window_seq,
+        'object_diff' as origin
+    from lives
+    where was_archived and (not is_archived or archived_at > was_archived_at)
+    union all
+    -- Gone from every list of the source. A later record of the deal shows that it was not, and cancels it.
+    select
+        absences.source,
+        absences.source_deal_id,
+        min(absences.absent_at) as effective_at,
+        1000000000 as sequence,
+        'true' as value,
+        min(absences.extracted_at) as first_extracted_at,
+        min(absences.window_seq) as first_window_seq,
+        'sweep' as origin
+    from absences
+    inner join versions
+        on
+            absences.source = versions.source
+            and absences.source_deal_id = versions.source_deal_id
+            and versions.version_number = versions.version_count
+            and absences.window_seq > versions.window_seq
+    where not versions.is_archived
+    group by absences.source, absences.source_deal_id
+),
+
+merge_events as (
+    select
+        source,
+        loser_id as source_deal_id,
+        merged_at as effective_at,
+        row_number() over (partition by source, loser_id, merged_at order by first_window_seq, survivor_id) as sequence,
+        {{ deal_key('source', 'survivor_id') }} as value,
+        first_extracted_at,
+        first_window_seq,
+        'object_diff' as origin
+    from merges
+),
+
+-- Together ------------------------------------------------------------------------------------------------------
+events as (
+    select * from history_events
+    union all by name
+    select * from difference_events
+    union all by name
+    select * from version_events
+    union all by name
+    select
+        'deleted' as field,
+        *
+    from deletion_events
+    union all by name
+    select
+        'merged_into' as field,
+        *
+    from merge_events
+),
+
+newest_windows as (
+    select
+        source,
+        source_deal_id,
+        max(window_seq) as window_seq
+    from (
+        select source, source_deal_id, window_seq from versions
+        union all
+        select source, source_deal_id, window_seq from absences
+        union all
+        select source, loser_id, window_seq from merges
+    ) as inputs
+    group by source, source_deal_id
+)
+
+select
+    events.source,
+    events.source_deal_id,
+    events.field,
+    events.effective_at,
+    cast(row_number() over (
+        partition by events.source, events.source_deal_id, events.field, events.effective_at
+        order by events.sequence
+    ) - 1 as integer) as sequence,
+    events.value,
+    -- What a connection's first full sync brings was true before we were there to see it.
+    case
+        when events.first_window_seq <= first_syncs.first_seq then events.effective_at
+        else events.first_extracted_at
+    end as recorded_at,
+    events.origin,
+    -- HubSpot's lists are ordered, also within one millisecond.
+    false as is_order_ambiguous,
+    newest_windows.window_seq
+from events
+inner join newest_windows
+    on events.source = newest_windows.source and events.source_deal_id = newest_windows.source_deal_id
+left join first_syncs on events.source = first_syncs.source

@@ -1,0 +1,133 @@
+"""The stand-in's own endpoints under /_sandbox: status, clock, faults, edits, truth. Not part of any vendor's API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from ingestion.sandbox import faults, truth
+from ingestion.sandbox.model import iso
+
+if TYPE_CHECKING:
+    from ingestion.sandbox.serve import Sandbox
+
+Query = dict[str, list[str]]
+
+
+def answer(sandbox: Sandbox, method: str, path: str, query: Query, body: Any) -> tuple[int, Any]:
+    """(status, JSON object or NDJSON bytes). A wrong request is 400 with the reason."""
+    name = path.removeprefix("/_sandbox").strip("/")
+    try:
+        with sandbox.world.lock:
+            if name.startswith("truth/"):
+                return 200, _truth(sandbox, name.removeprefix("truth/"), query)
+            if method == "GET" and name in ("", "faults"):
+                return 200, status(sandbox) if not name else _rules(sandbox)
+            endpoint = _POSTS.get(name) if method == "POST" else None
+            if endpoint is None:
+                return 404, {"message": f"no such control endpoint: {method} {path}", "known": ["truth/…", *_POSTS]}
+            return 200, endpoint(sandbox, body)
+    except (KeyError, ValueError, TypeError, AttributeError) as problem:
+        return 400, {"message": f"{type(problem).__name__}: {problem}"}
+
+
+def status(sandbox: Sandbox) -> dict[str, Any]:
+    world = sandbox.world
+    views = {kind: world.view(kind) for kind in world.objects}
+    return {
+        "now": iso(world.now),
+        "seed": world.seed,
+        "live": {kind: len(view.live) for kind, view in views.items()},
+        "archived": {kind: len(view.archived) for kind, view in views.items()},
+        "requests": sum(sandbox.requests.values()),
+        "requests_by_path": dict(sandbox.requests),
+        "statuses": {str(code): count for code, count in sandbox.statuses.items()},
+        "refused_by_limits": sandbox.limits.refused,
+        "observed_at": [iso(moment) for moment in sorted(world.observed)],
+        "faults": _rules(sandbox),
+    }
+
+
+def _rules(sandbox: Sandbox) -> dict[str, Any]:
+    return {"rules": sandbox.faults.rules, "struck": sandbox.faults.struck}
+
+
+def _truth(sandbox: Sandbox, table: str, query: Query) -> bytes:
+    one = {name: values[0] for name, values in query.items()}
+    rows = truth.rows(sandbox.world, table, **one)
+    return b"".join(orjson.dumps(row) + b"\n" for row in rows)
+
+
+def _clock(sandbox: Sandbox, body: dict[str, Any]) -> dict[str, Any]:
+    if "now" in body:
+        sandbox.world.set_now(body["now"])
+    else:
+        sandbox.world.advance(float(body["advance_days"]))
+    return {"now": iso(sandbox.world.now)}
+
+
+def _faults(sandbox: Sandbox, body: Any) -> dict[str, Any]:
+    """A rule, a list of rules, {"rules": […]}, or {"clear": true}."""
+    if isinstance(body, dict) and body.get("clear"):
+        sandbox.faults.clear()
+    rules = body if isinstance(body, list) else body.get("rules", [body] if "kind" in body else [])
+    for rule in rules:
+        sandbox.faults.add(**rule)
+    return _rules(sandbox)
+
+
+def _quirks(sandbox: Sandbox, body: dict[str, Any]) -> dict[str, Any]:
+    """{"garble": [spec], "removed": {object: [name]}, "renamed": {object: {old: new}}, "added": {object: {name: value}}}"""
+    quirks = sandbox.shapes.quirks
+    if body.get("clear"):
+        quirks.garble.clear()
+        for table in (quirks.removed, quirks.renamed, quirks.added):
+            table.clear()
+    made = [entry for spec in body.get("garble", []) for entry in faults.garble(sandbox.world, quirks, spec)]
+    for kind, gone in body.get("removed", {}).items():
+        quirks.removed[kind] |= set(gone)
+    for kind, names in body.get("renamed", {}).items():
+        quirks.renamed[kind].update(names)
+    for kind, values in body.get("added", {}).items():
+        quirks.added[kind].update(values)
+    return {"garbled": made}
+
+
+def _mutate(sandbox: Sandbox, body: dict[str, Any]) -> dict[str, Any]:
+    """{"object": "deals", "id": "…", "set": {…}, "since": ISO} or {…, "action": "archive" | "restore" | "purge"} or
+    {"object", "action": "merge", "survivor", "loser", "mint": false}"""
+    world, kind = sandbox.world, body.get("object", "deals")
+    goes_on = None
+    if body.get("action") == "merge":
+        goes_on = world.merge(kind, int(body["survivor"]), int(body["loser"]), bool(body.get("mint")))
+    elif "action" in body:
+        {"archive": world.archive, "restore": world.restore, "purge": world.purge}[body["action"]](
+            kind, int(body["id"])
+        )
+    else:
+        world.write(kind, int(body["id"]), body["set"], body.get("since"))
+    return {"now": iso(world.now), "id": None if goes_on is None else str(goes_on)}
+
+
+def _scopes(sandbox: Sandbox, body: dict[str, Any]) -> dict[str, Any]:
+    sandbox.api.without_scopes = set(body["without"])
+    return {"without": sorted(sandbox.api.without_scopes)}
+
+
+def _reset(sandbox: Sandbox, body: Any) -> dict[str, Any]:
+    with sandbox.counting:
+        sandbox.requests.clear()
+        sandbox.statuses.clear()
+    sandbox.limits.refused = 0
+    return {}
+
+
+_POSTS = {
+    "clock": _clock,
+    "faults": _faults,
+    "quirks": _quirks,
+    "mutate": _mutate,
+    "scopes": _scopes,
+    "reset_counters": _reset,
+}

@@ -1,0 +1,289 @@
+"""The HTTP server of the stand-in: routing, limits, faults, control endpoints, and the command line.
+
+    with Sandbox(World(seed=7, deals=500)) as sandbox:
+        requests.get(sandbox.url + "/crm/v3/objects/deals", headers={"Authorization": "Bearer sandbox-token"})
+
+Everything under /_sandbox is the stand-in's own and needs no token. Listens on 127.0.0.1 only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gc
+import gzip
+import re
+import signal
+import socket
+import struct
+import sys
+import time
+from collections import Counter
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import orjson
+
+from ingestion.sandbox import control, faults, hubspot_errors
+from ingestion.sandbox.hubspot import HubSpot
+from ingestion.sandbox.limits import Limits
+from ingestion.sandbox.world import NOW, World
+
+TOKEN = "sandbox-token"
+LONGEST_TARGET = 16_384
+
+
+class Sandbox:
+    """A running stand-in. `faults.add(kind, match=…, nth=…)`, `world.advance(60)`, `shapes.quirks` act at once."""
+
+    def __init__(
+        self,
+        world: World,
+        port: int = 0,
+        token: str = TOKEN,
+        latency: float = 0.0,
+        rate: int | None = 190,
+        search_rate: int | None = 5,
+        daily: int = 650_000,
+        **behaviour: Any,
+    ) -> None:
+        """`latency`: seconds every answer takes at least. `behaviour`: options of HubSpot (scopes, history cap, lag …)."""
+        self.world, self.token, self.latency = world, token, latency
+        self.api = HubSpot(world, **behaviour)
+        self.shapes = self.api.shapes
+        self.limits, self.faults = Limits(rate, search_rate, daily), faults.Faults()
+        self.requests: Counter[str] = Counter()
+        self.statuses: Counter[int] = Counter()
+        self.counting = Lock()
+        self.stopping = Event()
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), type("Bound", (Handler,), {"sandbox": self}))
+        self._server.daemon_threads = True
+        self._thread: Thread | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def start(self) -> Sandbox:
+        self._thread = Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        self.stopping.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def __enter__(self) -> Sandbox:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def count(self, method: str, path: str, status: int) -> None:
+        with self.counting:
+            self.requests[f"{method} {re.sub(r'/[0-9]{5,}', '/{id}', path)}"] += 1
+            self.statuses[status] += 1
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection. HTTP/1.1 keep-alive; every answer is one write with its length."""
+
+    sandbox: Sandbox
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "funnel-sandbox", ""
+    disable_nagle_algorithm = True
+    wbufsize = 1 << 16
+    timeout = 120
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Silent: counters tell what was asked."""
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date header tells the world's time: it is the source's clock."""
+        return formatdate(self.sandbox.world.now / 1_000 if timestamp is None else timestamp, usegmt=True)
+
+    def do_GET(self) -> None:
+        self._handle(None)
+
+    def do_POST(self) -> None:
+        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        try:
+            self._handle(orjson.loads(raw) if raw else {})
+        except orjson.JSONDecodeError:
+            self._send(400, hubspot_errors.invalid("Invalid input JSON").body)
+
+    def _handle(self, body: Any) -> None:
+        split = urlsplit(self.path)
+        path, query = unquote(split.path), parse_qs(split.query, keep_blank_values=True)
+        if path == "/_sandbox" or path.startswith("/_sandbox/"):
+            status, answer = control.answer(self.sandbox, self.command, path, query, body)
+            self._send(status, answer)
+            return
+        if self.sandbox.latency:
+            self.sandbox.stopping.wait(self.sandbox.latency)
+        rules = self.sandbox.faults.strike(self.command, self.path)
+        for rule in rules:
+            if self._prevented(rule, path):
+                return
+        try:
+            status, answer = self._answered(path, query, body)
+            headers = {} if path.endswith("/search") else self.sandbox.limits.headers()
+        except hubspot_errors.Refusal as refusal:
+            status, answer, headers = refusal.status, refusal.body, refusal.headers
+        except Exception as problem:  # noqa: BLE001  a defect of the stand-in must be seen by the test that met it
+            status, headers = 500, {}
+            answer = hubspot_errors.error(f"defect of the stand-in: {problem!r}", "SANDBOX_DEFECT")
+        for rule in rules:
+            if rule["kind"] == "same_cursor" and status == 200:
+                asked = body.get("after") if isinstance(body, dict) else (query.get("after") or [None])[0]
+                answer = faults.repeat_cursor(rule, answer, asked)
+        self.sandbox.count(self.command, path, status)
+        broken = next((rule["kind"] for rule in rules if rule["kind"].startswith("truncated")), None)
+        self._send(status, answer, headers, broken)
+
+    def _answered(self, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, dict[str, Any]]:
+        if self.headers.get("Authorization") != f"Bearer {self.sandbox.token}":
+            raise hubspot_errors.unauthorized()
+        if len(self.path) > LONGEST_TARGET:
+            raise hubspot_errors.Refusal(414, hubspot_errors.error("URI Too Long", None))
+        policy = self.sandbox.limits.admit(search=path.endswith("/search"))
+        if policy:
+            raise hubspot_errors.limited(policy)
+        return self.sandbox.api.answer(self.command, path, query, body)
+
+    def _prevented(self, rule: dict[str, Any], path: str) -> bool:
+        """Act out a fault that comes before the answer; True when there will be no other answer."""
+        kind = rule["kind"]
+        refusal, page = faults.refusal(rule), faults.html(rule)
+        if refusal:
+            self.sandbox.count(self.command, path, refusal.status)
+            self._send(refusal.status, refusal.body, refusal.headers)
+        elif page:
+            self.sandbox.count(self.command, path, page[0])
+            self._write(page[0], page[1], {"Content-Type": "text/html"})
+        elif kind in ("reset", "timeout"):
+            self.sandbox.count(self.command, path, 0)
+            if kind == "timeout":
+                self.sandbox.stopping.wait(rule.get("seconds", 60))
+            self._drop(hard=kind == "reset")
+        else:
+            if kind == "slow":
+                self.sandbox.stopping.wait(rule.get("seconds", 2))
+            if kind == "shift_page":
+                faults.shift(self.sandbox.world, rule)
+            return False
+        return True
+
+    def _drop(self, hard: bool) -> None:
+        self.close_connection = True
+        if hard:  # linger 0: the close is a reset
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            # The makefile wrappers keep the descriptor open until they are closed themselves.
+            self.rfile.close()
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR) if not hard else self.connection.close()
+
+    def _send(self, status: int, answer: Any, headers: dict[str, str] | None = None, broken: str | None = None) -> None:
+        body = answer if isinstance(answer, bytes) else orjson.dumps(answer)
+        headers = {"Content-Type": "application/json;charset=utf-8", **(headers or {})}
+        zipped = "gzip" in self.headers.get("Accept-Encoding", "")
+        if broken == "truncated_json":
+            body = body[: len(body) // 2]
+        if (zipped and len(body) > 1_000) or broken == "truncated_gzip":
+            body = gzip.compress(body, 1, mtime=0)
+            headers["Content-Encoding"] = "gzip"
+        if broken == "truncated_gzip":
+            body = body[: len(body) // 2]
+        self._write(status, body, headers, len(body) // 2 if broken == "truncated_body" else None)
+
+    def _write(self, status: int, body: bytes, headers: dict[str, str], only: int | None = None) -> None:
+        try:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body[:only])
+            self.wfile.flush()
+        except OSError:  # the client left; its business
+            self.close_connection = True
+        if only is not None:
+            self._drop(hard=False)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """`funnel sandbox`: serve until interrupted."""
+    options = _options(argv)
+    started = time.monotonic()
+    world = _world(options)
+    gc.collect()
+    gc.freeze()
+    sandbox = Sandbox(
+        world,
+        port=options.port,
+        token=options.token,
+        latency=options.latency,
+        rate=options.rate or None,
+        search_rate=options.search_rate or None,
+        daily=options.daily,
+        without_scopes=tuple(options.without_scope),
+        history_cap=options.history_cap,
+        search_lag=options.search_lag,
+        opaque_paging=options.opaque_paging,
+        association_page=options.association_page,
+    ).start()
+    done = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: done.set())
+    deals = len(world.view("deals").live)
+    took = time.monotonic() - started
+    print(f"HubSpot stand-in at {sandbox.url} with {deals} live deals, ready in {took:.1f} s", flush=True)
+    if options.port_file:
+        written = Path(str(options.port_file) + ".tmp")
+        written.write_text(sandbox.url.rsplit(":", 1)[1])
+        written.replace(options.port_file)
+    done.wait()
+    sandbox.stop()
+    return 0
+
+
+def _world(options: argparse.Namespace) -> World:
+    if options.dataset:
+        from ingestion.sandbox.replay import replay
+
+        return replay(options.dataset, end=options.dataset_end, now=options.now, by=options.segments)
+    return World(seed=options.seed, deals=options.deals, months=options.months, now=options.now or NOW)
+
+
+def _options(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="funnel sandbox", description="A local stand-in of HubSpot's API.")
+    add = parser.add_argument
+    add("--port", type=int, default=0, help="0 takes a free one")
+    add("--port-file", type=Path, help="the port is written here once the server answers")
+    add("--deals", type=int, default=2_000, help="deals made before the world's now")
+    add("--months", type=int, default=24)
+    add("--seed", type=int, default=7)
+    add("--now", help=f"the world's clock at the start (ISO; default {NOW})")
+    add("--dataset", type=Path, help="replay a canonical transitions.csv[.gz] instead of the seeded world")
+    add("--dataset-end", help="shift the data set so that its last event falls on this instant (ISO)")
+    add("--segments", choices=("owner", "pipeline"), default="owner", help="what a data set's segments become")
+    add("--token", default=TOKEN, help="the bearer token that is accepted")
+    add("--latency", type=float, default=0.0, help="seconds every answer takes")
+    add("--rate", type=int, default=190, help="requests per 10 s (0: no limit)")
+    add("--search-rate", type=int, default=5, help="searches a second (0: no limit)")
+    add("--daily", type=int, default=650_000)
+    add("--without-scope", action="append", default=[], metavar="SCOPE", help="e.g. crm.objects.leads.read")
+    add("--history-cap", type=int, help="newest versions returned of a property's history (default: all)")
+    add("--search-lag", type=float, default=0.0, help="seconds (of the world) the search index is behind")
+    add("--opaque-paging", action="store_true", help="paging tokens that are no numbers")
+    add("--association-page", type=int, default=500)
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

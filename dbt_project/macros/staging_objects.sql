@@ -1,0 +1,40 @@
+{#- Shared pieces of staging models that keep the newest version of a record. -#}
+
+{#- A version counts when its times are times; the rest goes to the rejects with a reason. r: parsed record. -#}
+{% macro has_valid_times(r) -%}
+{{ parse_timestamp(r ~ '.createdAt') }} is not null
+    and ({{ blank_to_null(r ~ '.updatedAt') }} is null or {{ parse_timestamp(r ~ '.updatedAt') }} is not null)
+    and ({{ blank_to_null(r ~ '.properties.createdate') }} is null
+        or {{ parse_timestamp(r ~ '.properties.createdate') }} is not null)
+{%- endmacro %}
+
+{#- Ids merged into a record: "11;22" and "11:1700000000000;33:…" → [11, 22, 33], never the record itself. -#}
+{% macro merged_ids(listed, calculated, own_id) -%}
+list_sort(list_filter(
+        list_distinct(list_transform(
+            list_concat(string_split(coalesce({{ listed }}, ''), ';'), string_split(coalesce({{ calculated }}, ''), ';')),
+            lambda x: trim(split_part(x, ':', 1)))),
+        lambda x: x <> '' and x <> {{ own_id }}))
+{%- endmacro %}
+
+{#- From a CTE of pairs (source, loser_id, survivor_id) to the end of every chain of merges: use after `with recursive`. -#}
+{% macro merge_chains(pairs) -%}
+walk as (
+    select source, loser_id, survivor_id, 1 as depth
+    from {{ pairs }}
+    union all
+    select walk.source, walk.loser_id, pairs.survivor_id, walk.depth + 1 as depth
+    from walk
+    inner join {{ pairs }} as pairs on walk.source = pairs.source and walk.survivor_id = pairs.loser_id
+    where walk.depth < 20
+),
+
+survivors as (
+    select walk.source, walk.loser_id, min(walk.survivor_id) as survivor_id
+    from walk
+    -- the end of the chain is a record that nobody lists as merged away
+    anti join {{ pairs }} as pairs on walk.source = pairs.source and walk.survivor_id = pairs.loser_id
+    where walk.survivor_id <> walk.loser_id
+    group by 1, 2
+)
+{%- endmacro %}

@@ -1,0 +1,74 @@
+-- One row per deal that exists at as_of (losers of merges too): the stage it is in, and whether it is deleted or merged.
+with
+
+visits as (
+    select
+        deal_key, pipeline_key, stage_key, entered_at,
+        min(entered_at) over (partition by deal_key) as first_stage_at,
+        cast(count(*) over (partition by deal_key) - 1 as integer) as stage_changes
+    from {{ ref('int_stage_visits') }}
+    where entered_at < {{ as_of() }}
+    qualify row_number() over (partition by deal_key order by visit_number desc) = 1
+),
+
+merges as (
+    select loser_deal_key as deal_key, survivor_deal_key, merged_at
+    from {{ ref('int_merges') }}
+    where merged_at < {{ as_of() }}
+),
+
+deletions as (
+    select deal_key, max(deleted_at) as deleted_at
+    from {{ ref('int_deal_deletions') }}
+    where deleted_at < {{ as_of() }} and (restored_at is null or restored_at >= {{ as_of() }})
+    group by 1
+),
+
+events as (
+    select deal_key, min(effective_at) as first_event_at
+    from {{ ref('int_deal_events') }}
+    group by 1
+),
+
+known as (
+    select
+        coalesce(deals.deal_key, merges.deal_key) as deal_key,
+        coalesce(visits.pipeline_key, deals.pipeline_key) as pipeline_key,
+        visits.stage_key,
+        case when visits.stage_key is not null then coalesce(stages.stage_category, 'unknown') end as stage_category,
+        visits.entered_at,
+        visits.first_stage_at,
+        visits.stage_changes,
+        deals.deal_key is not null as is_seen,
+        merges.survivor_deal_key as merged_into_deal_key,
+        least(merges.merged_at, deletions.deleted_at) as deleted_at
+    from {{ ref('int_deals') }} as deals
+    full join merges on deals.deal_key = merges.deal_key
+    left join visits on deals.deal_key = visits.deal_key
+    left join {{ ref('int_stages') }} as stages on visits.stage_key = stages.stage_key
+    left join deletions on deals.deal_key = deletions.deal_key
+    left join events on deals.deal_key = events.deal_key
+    where deals.deal_key is null or least(events.first_event_at, deals.created_at) < {{ as_of() }}
+)
+
+select
+    deal_key,
+    pipeline_key,
+    stage_key,
+    stage_category,
+    entered_at,
+    first_stage_at,
+    stage_changes,
+    case when stage_category in ('won', 'lost', 'void') then entered_at end as closed_at,
+    case
+        when merged_into_deal_key is not null then 'void'
+        when stage_category in ('won', 'lost', 'void') then stage_category
+        else 'open'
+    end as outcome,
+    is_seen and coalesce(stage_category, 'unknown') not in ('won', 'lost', 'void') as is_open,
+    coalesce(stage_category = 'won', false) as is_won,
+    coalesce(stage_category = 'lost', false) as is_lost,
+    deleted_at is not null as is_deleted,
+    deleted_at,
+    merged_into_deal_key
+from known

@@ -1,0 +1,49 @@
+-- One row per month of creation and pipeline ('all' included): the Kaplan-Meier median of days from creation to closing
+-- with any outcome. Deals still open are censored at as_of, void ones when they were set aside: dropping them would
+-- make growth look like speed. Null until half of the cohort is expected to have closed.
+with
+
+lives as (
+    select
+        {{ to_reporting_month('deals.created_at') }} as month,
+        scopes.pipeline_key,
+        {{ days_from_zero('deals.created_at', 'coalesce(deals.closed_at, ' ~ as_of() ~ ')') }} as days,
+        cast(deals.outcome in ('won', 'lost') as integer) as is_closed
+    from {{ ref('dim_deals') }} as deals
+    cross join lateral (values (deals.pipeline_key), ('all')) as scopes (pipeline_key)
+    where not deals.is_deleted and deals.created_at < {{ as_of() }}
+),
+
+steps as (
+    select month, pipeline_key, days, cast(sum(is_closed) as double) as closed, cast(count(*) as double) as gone
+    from lives
+    group by 1, 2, 3
+),
+
+risks as (
+    select
+        *,
+        sum(gone) over (
+            partition by month, pipeline_key order by days rows between current row and unbounded following
+        ) as at_risk
+    from steps
+),
+
+survival as (
+    select
+        *,
+        -- a product as a sum of logarithms; the last deal of all closing leaves nobody: ln 0, written as a large number
+        exp(sum(case when closed < at_risk then ln(1 - closed / at_risk) else -1000 end) over (
+            partition by month, pipeline_key order by days rows between unbounded preceding and current row
+        )) as surviving
+    from risks
+)
+
+select
+    month,
+    pipeline_key,
+    -- half, but for rounding of the logarithms
+    min(days) filter (where surviving <= 0.5 + 1e-9) as km_sales_cycle_days,
+    cast(sum(gone) as bigint) as new_deals
+from survival
+group by 1, 2

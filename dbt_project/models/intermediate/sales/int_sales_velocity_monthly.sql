@@ -1,0 +1,16 @@
+-- One row per month and pipeline ('all' included): what multiplies the open deals at the month's start to money per day,
+-- over the 90 days up to the month's end (the running month: up to as_of). All factors of one segment.
+select
+    scopes.month,
+    scopes.pipeline_key,
+    cast(count(*) filter (where closings.outcome = 'won') as double)
+    / nullif(count(*) filter (where closings.outcome in ('won', 'lost')), 0) as trailing_win_rate,
+    avg(cast(closings.amount_plan as double)) filter (
+        where closings.outcome = 'won' and closings.amount_at_close > 0
+    ) as trailing_deal_size,
+    avg(closings.sales_cycle_days) filter (where closings.outcome = 'won') as trailing_cycle_days
+from {{ ref('int_sales_months') }} as scopes
+inner join {{ ref('int_sales_closings') }} as closings
+    on closings.closing_day >= scopes.seen_to_day - 90 and closings.closing_day < scopes.seen_to_day
+    and (scopes.is_rollup or scopes.pipeline_key = closings.pipeline_key)
+group by 1, 2

@@ -1,0 +1,48 @@
+-- One row per lead (person after merges; in HubSpot a contact) created before as_of.
+with
+
+leads as (
+    select *
+    from {{ ref('int_leads') }}
+    where not is_merged_away and created_at < {{ as_of() }}
+),
+
+visits as (
+    select visits.lead_key, visits.to_stage, visits.entered_at, visits.exited_at, visits.visit_number, stages.position
+    from {{ ref('int_lead_visits') }} as visits
+    left join {{ ref('int_lifecycle_stages') }} as stages
+        on visits.source = stages.source and visits.to_stage = stages.lifecycle_stage
+    where visits.entered_at < {{ as_of() }}
+),
+
+reached as (
+    select
+        lead_key,
+        max(to_stage) filter (where exited_at is null or exited_at >= {{ as_of() }}) as lifecycle_stage,
+        -- of a tie (a stage the portal does not list) the first reached
+        max_by(to_stage, (coalesce(position, -2), -visit_number)) as furthest_lifecycle_stage,
+        min(entered_at) filter (where to_stage in ('opportunity', 'customer')) as opportunity_at
+    from visits
+    group by 1
+)
+
+select
+    leads.lead_key,
+    leads.source,
+    leads.source_lead_id,
+    leads.original_source,
+    leads.latest_source,
+    cast(null as varchar) as campaign_key,
+    leads.created_at,
+    reached.lifecycle_stage,
+    reached.furthest_lifecycle_stage,
+    leads.lead_status,
+    leads.owner_key,
+    coalesce(deals.deal_created_at, reached.opportunity_at) as converted_at,
+    deals.deal_key as converted_deal_key,
+    coalesce(leads.deleted_at < {{ as_of() }}, false) as is_deleted,
+    leads.person_hash,
+    leads.source_url
+from leads
+left join reached on leads.lead_key = reached.lead_key
+left join {{ ref('int_lead_deals') }} as deals on leads.lead_key = deals.lead_key

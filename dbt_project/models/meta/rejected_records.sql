@@ -1,0 +1,20 @@
+-- One row per record or history entry that was set aside, with the reason. The raw record stays private: publication
+-- drops the column `record`.
+with
+
+unloaded as (
+    select source, stream, record_id, reason, record, extracted_at, window_id, false as is_superseded
+    from {{ source('meta', 'load_rejects') }}
+),
+
+unparsed as (
+    {{ union_vendors('rejected_deals', columns='source, stream, record_id, reason, record, extracted_at, window_id, is_superseded') }}
+    union all by name
+    {{ union_vendors('rejected_objects', columns='source, stream, record_id, reason, record, extracted_at, window_id, is_superseded') }}
+)
+
+select source, stream, record_id, reason, is_superseded, extracted_at, window_id, record
+from unloaded
+union all by name
+select source, stream, record_id, reason, is_superseded, extracted_at, window_id, record
+from unparsed

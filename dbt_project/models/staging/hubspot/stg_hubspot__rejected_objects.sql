@@ -1,0 +1,32 @@
+-- One row per version of a contact, company or lead object that does not parse, with the reason and the raw record.
+{%- set streams = {'contacts': 'hubspot__contacts', 'companies': 'hubspot__companies', 'leads': 'hubspot__leads'} %}
+
+with
+
+versions as (
+    {%- for stream, table in streams.items() %}
+    select
+        source, '{{ stream }}' as stream, record_id, cast(record as varchar) as record, extracted_at, window_id, window_seq,
+        from_json(record, '{"archived":"BOOLEAN","createdAt":"VARCHAR","updatedAt":"VARCHAR","properties":{"createdate":"VARCHAR"}}') as r
+    from {{ source('raw_hubspot', table) }}
+    {%- if not loop.last %} union all {% endif %}
+    {%- endfor %}
+),
+
+dated as (
+    select *, max(window_seq) over (partition by source, stream, record_id) as newest_seq from versions
+)
+
+select
+    source, stream, record_id,
+    case
+        when {{ parse_timestamp('r.createdAt') }} is null then 'createdAt is not a time'
+        when r.properties.createdate <> '' and {{ parse_timestamp('r.properties.createdate') }} is null then 'createdate is not a time'
+        else 'updatedAt is not a time'
+    end as reason,
+    coalesce(r.archived, false) as is_archived,
+    -- a newer version has arrived since, so that the reject no longer costs anything
+    window_seq < newest_seq as is_superseded,
+    record, extracted_at, window_id, window_seq
+from dated
+where not ({{ has_valid_times('r') }})

@@ -78,7 +78,8 @@ def _faults(sandbox: Sandbox, body: Any) -> dict[str, Any]:
 
 
 def _quirks(sandbox: Sandbox, body: dict[str, Any]) -> dict[str, Any]:
-    """{"garble": [spec], "removed": {object: [name]}, "renamed": {object: {old: new}}, "added": {object: {name: value}}}"""
+    """{"garble": [spec], "removed": {object: [name]}, "renamed": {object: {old: new}},
+    "added": {object: {name: value}}}, or {"clear": true}"""
     quirks = sandbox.shapes.quirks
     if body.get("clear"):
         quirks.garble.clear()

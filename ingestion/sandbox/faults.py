@@ -1,7 +1,7 @@
 """Faults on request: rules that make chosen answers fail, and records or schemas that are wrong.
 
-A rule: {"kind", "match": substring of path?query, "method", "nth": n | "every": n, "times": n, …}; without nth and every
-it strikes each matching request, `times` of them (all when absent; nth: once).
+A rule: {"kind", "match": substring of path?query, "method", "nth": n | "every": n, "times": n, …}; without nth and
+every it strikes each matching request, `times` of them (all when absent; nth: once).
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def garble(world: World, quirks: Quirks, spec: dict[str, Any]) -> list[dict[str,
         step = max(1, len(live) // max(1, spec.get("count", 1)))
         ids = live[::step][: spec.get("count", 1)]
         name, value = BAD.get(spec["kind"], ("", ""))
-        extra = {"null_id": True} if spec["kind"] == "null_id" else {"property": name, "value": value}
+        extra: dict[str, Any] = {"null_id": True} if spec["kind"] == "null_id" else {"property": name, "value": value}
         made = [{"object": kind, "id": id, **extra} for id in ids]
     quirks.garble += made
     return made

@@ -177,7 +177,7 @@ class HubSpot:
     def associations(self, asked: Query, object: str, id: str, other: str, path: str, **_: Any) -> Answer:
         kind, target = self._kind(object), self._kind(other)
         limit = _limit(asked, 500, "", 500)
-        to, after = self._linked(kind, id, target, (asked.get("after") or [None])[0], limit)
+        to, after = self._linked(kind, id, target, next(iter(asked.get("after", ())), None), limit)
         body: dict[str, Any] = {"results": to}
         if after:
             body["paging"] = {"next": {"after": after, "link": f"https://api.hubapi.com{path}?after={quote(after)}"}}

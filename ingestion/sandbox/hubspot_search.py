@@ -16,6 +16,7 @@ from ingestion.sandbox.model import instant, status
 from ingestion.sandbox.world import View
 
 PAGE, WINDOW, GROUPS, FILTERS, ALL_FILTERS = 200, 10_000, 5, 6, 18
+Condition = dict[str, Any]
 OPERATORS = {
     "EQ", "NEQ", "LT", "LTE", "GT", "GTE", "BETWEEN", "IN", "NOT_IN", "HAS_PROPERTY", "NOT_HAS_PROPERTY",
     "CONTAINS_TOKEN", "NOT_CONTAINS_TOKEN",
@@ -71,9 +72,7 @@ class Search:
             found = {id for id in found if status(world.objects[kind][id], world.now).kind == "live"}
         return self._sorted(kind, view, found, body.get("sorts") or [], at)
 
-    def _candidates(
-        self, kind: str, view: View, filters: list[dict[str, Any]]
-    ) -> tuple[list[int], list[dict[str, Any]]]:
+    def _candidates(self, kind: str, view: View, filters: list[Condition]) -> tuple[list[int], list[Condition]]:
         """Ids by the modification date's or the id's own order where a filter allows it; the filters still to check."""
         modified = MODIFIED.get(kind, "hs_lastmodifieddate")
         for name in (modified, "hs_object_id"):
@@ -90,7 +89,7 @@ class Search:
             return [id for _, id in pairs[start:end]], rest
         return view.live, filters
 
-    def _passes(self, kind: str, id: int, filters: list[dict[str, Any]], at: int) -> bool:
+    def _passes(self, kind: str, id: int, filters: list[Condition], at: int) -> bool:
         if not filters:
             return True
         record = self.shapes.world.objects[kind][id]
@@ -136,7 +135,7 @@ def _window(body: dict[str, Any]) -> tuple[int, int]:
     return limit, int(after)
 
 
-def _check(groups: list[list[dict[str, Any]]]) -> None:
+def _check(groups: list[list[Condition]]) -> None:
     if len(groups) > GROUPS or any(len(group) > FILTERS for group in groups) or sum(map(len, groups)) > ALL_FILTERS:
         raise invalid("Too many filters or filterGroups")
     for condition in (condition for group in groups for condition in group):

@@ -168,7 +168,7 @@ class Shapes:
         firm = next((id for _, kind, id in record.links if kind == "companies"), None)
         if firm:
             values["associatedcompanyid"] = str(firm)
-        merges = [change for change in known.get(MERGED_IDS, ())]
+        merges = known.get(MERGED_IDS, [])
         # The vendor's list of merged ids with their times omits some: both lists are needed.
         vids = [f"{change.value.rsplit(';', 1)[-1]}:{change.since}" for change in merges]
         values["hs_calculated_merged_vids"] = ";".join(vids if len(vids) < 2 else vids[1:])
@@ -199,7 +199,7 @@ class Shapes:
 
     # ---- associations
     def linked(self, kind: str, record: Record, other: str, now: int) -> list[int]:
-        """Ids of live records of `other` linked with the record, ascending, each once; merged ones as their survivor."""
+        """Ids of live records of `other` linked with it, ascending, each once; merged ones as their survivor."""
         ids = set()
         for id in self._links(kind, record, other, now):
             survivor = self.survivor(other, id, now)

@@ -6,6 +6,7 @@ world; `strike` spreads all of it over a generated world.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -104,7 +105,7 @@ def backdate(random: Random, world: World, record: Record) -> None:
         record.log.remove(last)
         record.add(last._replace(at=last.at + random.randrange(2 * DAY, 20 * DAY)))
         return
-    before, after = random.choice(list(zip(moves, moves[1:], strict=False)))
+    before, after = random.choice(list(pairwise(moves)))
     since = (before.since + after.since) // 2
     pipeline = world.catalog.deal_stages[before.value][0]
     forgotten = random.choice([stage.id for stage in pipeline.listed(since) if not stage.closed])
@@ -196,8 +197,8 @@ def _merge_and_delete(random: Random, world: World, kind: str, merges: int, arch
 
 def _merge_pair(random: Random, world: World, kind: str, trio: list[Record]) -> None:
     """The older one survives mostly. One merge in six mints a third id; one in six is a chain of two merges."""
-    first, second, third = (*trio, None)[:3] if len(trio) == 3 else (trio[0], trio[1], None)
-    assert first and second
+    first, second = trio[:2]
+    third = trio[2] if len(trio) > 2 else None
     survivor, loser = (first, second) if random.random() < 0.8 else (second, first)
     at = _moment(random, world, max(first.born, second.born))
     if not (status(survivor, at).kind == status(loser, at).kind == "live"):

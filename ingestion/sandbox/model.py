@@ -1,7 +1,7 @@
 """Words of the seeded world: changes, records, folding a record's log at an instant. No behaviour of vendors here.
 
-All instants are epoch milliseconds (int, UTC). A record is nothing but its log of changes; what it "is" at an instant is
-the fold of the changes made up to then.
+All instants are epoch milliseconds (int, UTC). A record is nothing but its log of changes; what it "is" at an instant
+is the fold of the changes made up to then.
 """
 
 from __future__ import annotations

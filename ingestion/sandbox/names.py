@@ -1,9 +1,9 @@
 """Names for people, companies and products, of several scripts. Data only."""
 
 FIRST = (
-    "Anna", "Björn", "Chloé", "Dmitri", "Elif", "Farid", "Giulia", "Håkon", "Inés", "Jürgen", "Katarzyna", "Luís", "Mei",
-    "Ngozi", "Olga", "Priya", "Quentin", "Renée", "Søren", "Tatjana", "Umberto", "Виктор", "Ольга", "Дмитрий", "Мария",
-    "美咲", "健太", "小明", "지훈", "محمد", "Ελένη", "Żaneta",
+    "Anna", "Björn", "Chloé", "Dmitri", "Elif", "Farid", "Giulia", "Håkon", "Inés", "Jürgen", "Katarzyna", "Luís",
+    "Mei", "Ngozi", "Olga", "Priya", "Quentin", "Renée", "Søren", "Tatjana", "Umberto", "Виктор", "Ольга", "Дмитрий",
+    "Мария", "美咲", "健太", "小明", "지훈", "محمد", "Ελένη", "Żaneta",
 )  # fmt: skip
 LAST = (
     "Andersson", "Bianchi", "Çelik", "Dubois", "Eriksen", "Ferreira", "García", "Hofmann", "Ivanova", "Janssen",

@@ -1,7 +1,7 @@
 """A real pipeline replayed as HubSpot records: the canonical transitions form → the same changes a seeded world has.
 
-The form (CSV or CSV.gz): deal_id, entered_at (UTC, naive ISO), stage, kind (open|won|lost), amount, expected_close_date,
-segment; one row = one stage entry, rows of one deal in order.
+The form (CSV or CSV.gz): deal_id, entered_at (UTC, naive ISO), stage, kind (open|won|lost), amount,
+expected_close_date, segment; one row = one stage entry, rows of one deal in order.
 """
 
 from __future__ import annotations
@@ -73,12 +73,12 @@ def _read(path: Path, limit: int | None) -> Iterator[Row]:
 
 
 def _catalog(rows: list[Row], born: int, by: str) -> tuple[Catalog, dict[tuple[str, str, str], str]]:
-    """Pipelines with their stages in first-seen order (closed ones last), owners, and (pipeline, stage, kind) → stage id."""
+    """Pipelines with stages in first-seen order (closed ones last), owners, (pipeline, stage, kind) → stage id."""
     segments = list(dict.fromkeys(row[6] for row in rows))
     pipelines, place = [], {}
     for number, name in enumerate(segments if by == "pipeline" else ["Replayed"]):
         seen = dict.fromkeys((row[2], row[3]) for row in rows if by != "pipeline" or row[6] == name)
-        stages = []
+        stages: list[Stage] = []
         for label, kind in sorted(seen, key=lambda pair: pair[1] != "open"):
             id = str(3_300_000 + number * 1_000 + len(stages))
             probability = _PROBABILITY.get(kind, f"0.{min(9, 1 + len(stages))}")

@@ -51,7 +51,7 @@ class Sandbox:
         daily: int = 650_000,
         **behaviour: Any,
     ) -> None:
-        """`latency`: seconds every answer takes at least. `behaviour`: options of HubSpot (scopes, history cap, lag …)."""
+        """`latency`: seconds every answer takes at least. `behaviour`: options of HubSpot (scopes, cap, lag …)."""
         self.world, self.token, self.latency = world, token, latency
         self.api = HubSpot(world, **behaviour)
         self.shapes = self.api.shapes
@@ -140,7 +140,7 @@ class Handler(BaseHTTPRequestHandler):
             answer = hubspot_errors.error(f"defect of the stand-in: {problem!r}", "SANDBOX_DEFECT")
         for rule in rules:
             if rule["kind"] == "same_cursor" and status == 200:
-                asked = body.get("after") if isinstance(body, dict) else (query.get("after") or [None])[0]
+                asked = body.get("after") if isinstance(body, dict) else next(iter(query.get("after", ())), None)
                 answer = faults.repeat_cursor(rule, answer, asked)
         self.sandbox.count(self.command, path, status)
         broken = next((rule["kind"] for rule in rules if rule["kind"].startswith("truncated")), None)

@@ -1,8 +1,9 @@
 """The oracle: what funnel must find, computed from the world's own changes. Never looks at the wire's shapes.
 
 "Must find" is bounded by what could be seen: a record that vanished is known as it was at the last instant at which
-somebody read the portal (`world.observed`, and the world's now); what vanished before anybody looked is not a row. Knowledge
-is the world's now, `as_of` cuts by the effective time of events (strictly before it). Times in answers are ISO, UTC, ms.
+somebody read the portal (`world.observed`, and the world's now); what vanished before anybody looked is not a row.
+Knowledge is the world's now, `as_of` cuts by the effective time of events (strictly before it). Times in answers are
+ISO, UTC, ms.
 
     rows(world, "deals" | "transitions" | "month_ends" | "leads" | "lead_transitions" | "owners" | "naive",
          source="hubspot", as_of=ISO, tz="UTC", observed="ISO,ISO")
@@ -14,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from itertools import pairwise
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -21,6 +23,10 @@ from ingestion.sandbox.model import ARCHIVE, MERGED, MERGED_IDS, PURGE, RESTORE,
 from ingestion.sandbox.world import World
 
 NEVER = 1 << 60
+_NAIVE = (
+    "deals", "merged", "archived", "purged", "restored", "backdated", "history_tied", "reopened", "pipeline_changed",
+    "retired_stage", "zeroed_on_loss", "created_by_hand",
+)  # fmt: skip
 _DEAL_TYPES = {"newbusiness": "new_business", "existingbusiness": "upsell", "renewal": "renewal"}
 
 
@@ -339,13 +345,7 @@ class Oracle:
 
     def naive(self) -> Iterator[dict[str, Any]]:
         """How many deals a naive reader gets wrong, by the reason why."""
-        counts: Counter[str] = Counter(
-            dict.fromkeys(
-                ("deals", "merged", "archived", "purged", "restored", "backdated", "history_tied", "reopened")
-                + ("pipeline_changed", "retired_stage", "zeroed_on_loss", "created_by_hand"),
-                0,
-            )
-        )
+        counts: Counter[str] = Counter(dict.fromkeys(_NAIVE, 0))
         counts["merged"] = len(self.merges("deals"))
         for story in self.stories("deals"):
             counts["deals"] += 1
@@ -359,7 +359,7 @@ class Oracle:
             counts["restored"] += RESTORE in names
             counts["backdated"] += any(c.since < c.at for c in moves) and story.record.born < moves[0].at + 1
             counts["history_tied"] += any(count > 1 for count in kinds.values())
-            counts["reopened"] += any(self.move(a, b) == "reopened" for a, b in zip(visits, visits[1:], strict=False))
+            counts["reopened"] += any(self.move(a, b) == "reopened" for a, b in pairwise(visits))
             counts["pipeline_changed"] += len({visit.pipeline for visit in visits}) > 1
             counts["retired_stage"] += any(self._retired(visit.stage) for visit in visits)
             counts["created_by_hand"] += self._created(story.record) < moves[0].since if moves else False
@@ -417,7 +417,8 @@ def _month_ends(world: World, limit: int, tz: str) -> list[tuple[str, int]]:
     first = min((c.since for r in world.records("deals") for c in r.log[:1]), default=limit)
     first = min([first, *(c.since for r in world.records("deals") for c in r.log if c.since < first)])
     day = datetime.fromtimestamp(first / 1_000, zone)
-    year, month, found = day.year, day.month, []
+    year, month = day.year, day.month
+    found: list[tuple[str, int]] = []
     while True:
         year, month = (year, month + 1) if month < 12 else (year + 1, 1)
         boundary = instant(datetime(year, month, 1, tzinfo=zone))

@@ -1,13 +1,13 @@
 """The seeded sales world: every change on one global timeline, its state as of a clock that can be moved.
 
-World(seed=7, deals=2000) holds `deals` deals made within `months` before `now`, and goes on living for four months after
-it. Nothing depends on the wall clock. Not thread-safe by itself: callers hold `world.lock`.
+World(seed=7, deals=2000) holds `deals` deals made within `months` before `now`, and goes on living for four months
+after it. Nothing depends on the wall clock. Not thread-safe by itself: callers hold `world.lock`.
 """
 
 from __future__ import annotations
 
 import gc
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from itertools import accumulate
 from random import Random
@@ -63,6 +63,8 @@ class World:
         self.observed: set[int] = set()
         self.version = 0
         self._views: dict[tuple[str, int, int], View] = {}
+        self._births: dict[str, list[tuple[int, int]]] = {}
+        self._unsorted: set[str] = set()
         random = Random(seed)
         self.catalog = catalog or portal(random, deals, self.start, self.start_now)
         self.objects: dict[str, dict[int, Record]] = {kind: {} for kind in KINDS}
@@ -94,6 +96,10 @@ class World:
         return self.objects[kind].values()
 
     def view(self, kind: str, at: int | None = None) -> View:
+        """As of `at` (default: now)."""
+        if kind in self._unsorted:
+            self.objects[kind] = dict(sorted(self.objects[kind].items()))
+            self._unsorted.discard(kind)
         key = (kind, self._now if at is None else at, self.version)
         if key not in self._views:
             if len(self._views) > 16:
@@ -133,19 +139,21 @@ class World:
         return incidents.merge(self, kind, records[survivor], records[loser], self._tick(), mint).id
 
     def mint(self, kind: str, at: int) -> int:
-        """An unused id, greater than those of the records made before `at`."""
+        """An unused id, greater than those of the records made before `at` (ids grow with the time of creation)."""
         known = self.objects[kind]
-        id = max((record.id for record in known.values() if record.born <= at), default=FIRST_ID[kind]) + 1
+        if kind not in self._births:
+            self._births[kind] = sorted((record.born, record.id) for record in known.values())
+        births = self._births[kind]
+        place = bisect_right(births, (at, 1 << 62))
+        id = (births[place - 1][1] if place else FIRST_ID[kind]) + 1
         while id in known:
             id += 1
         return id
 
     def adopt(self, kind: str, record: Record) -> None:
-        records = self.objects[kind]
-        late = bool(records) and record.id < next(reversed(records))
-        records[record.id] = record
-        if late:
-            self.objects[kind] = dict(sorted(records.items()))
+        """Take in a record made outside the generation; the table is put in order of ids when next looked at."""
+        self.objects[kind][record.id] = record
+        self._unsorted.add(kind)
         self.version += 1
 
     # ---- generation

@@ -93,8 +93,33 @@ framed as (
         window_seq,
         {{ last_known('stage_id', 'partition by deal_key order by effective_at, kind, sequence') }} as stage_id,
         {{ last_known('pipeline_id', 'partition by deal_key order by effective_at, kind, sequence') }} as pipeline_now,
-        {{ next_known('pipeline_id', 'partition by deal_key order by effective_at, kind, sequence') }} as pipeline_next
+        {{ next_known('pipeline_id', 'partition by deal_key order by effective_at, kind, sequence') }} as pipeline_next,
+        {{ next_known(
+            'case when kind = 0 then effective_at end',
+            'partition by deal_key order by effective_at, kind, sequence'
+        ) }} as pipeline_next_at,
+        {{ next_known(
+            'case when kind = 1 then effective_at end',
+            'partition by deal_key order by effective_at, kind, sequence'
+        ) }} as stage_next_at
     from timeline
+),
+
+-- A source may write the stage some milliseconds before the pipeline of one and the same move. The last stage event
+-- within two seconds before a pipeline change belongs to the new pipeline, where that can hold the stage.
+paired as (
+    select
+        *,
+        coalesce(
+            kind = 1
+            and {{ epoch_us('pipeline_next_at') }} - {{ epoch_us('effective_at') }} <= 2000000
+            and (
+                stage_next_at is null
+                or {{ epoch_us('stage_next_at') }} - {{ epoch_us('pipeline_next_at') }} > 2000000
+            ),
+            false
+        ) as is_before_pipeline
+    from framed
 ),
 
 stage_sets as (
@@ -110,39 +135,42 @@ stage_sets as (
 
 resolved as (
     select
-        framed.deal_key,
-        framed.kind,
-        framed.effective_at,
-        framed.sequence,
-        framed.is_change,
-        framed.is_order_ambiguous,
-        framed.stage_id,
-        greatest(framed.window_seq, coalesce(stage_sets.window_seq, -1)) as window_seq,
+        paired.deal_key,
+        paired.kind,
+        paired.effective_at,
+        paired.sequence,
+        paired.is_change,
+        paired.is_order_ambiguous,
+        paired.stage_id,
+        greatest(paired.window_seq, coalesce(stage_sets.window_seq, -1)) as window_seq,
         -- Whether the pipeline in force can hold the stage: it was seen there, or the stage was never seen anywhere.
         stage_sets.stage_id is null or holds_now.stage_id is not null as is_possible,
         case
-            when framed.kind = 0 then framed.pipeline_now
+            when paired.kind = 0 then paired.pipeline_now
+            when
+                paired.is_before_pipeline and (holds_next.stage_id is not null or stage_sets.stage_id is null)
+                then paired.pipeline_next
             when stage_sets.stage_id is null
-                then coalesce(framed.pipeline_now, framed.pipeline_next, 'unknown')
-            when holds_now.stage_id is not null then framed.pipeline_now
-            when holds_next.stage_id is not null then framed.pipeline_next
+                then coalesce(paired.pipeline_now, paired.pipeline_next, 'unknown')
+            when holds_now.stage_id is not null then paired.pipeline_now
+            when holds_next.stage_id is not null then paired.pipeline_next
             when stage_sets.pipelines = 1 then stage_sets.any_pipeline_id
-            else coalesce(framed.pipeline_now, framed.pipeline_next, stage_sets.any_pipeline_id)
+            else coalesce(paired.pipeline_now, paired.pipeline_next, stage_sets.any_pipeline_id)
         end as pipeline_id,
-        framed.source
-    from framed
+        paired.source
+    from paired
     left join stage_sets
-        on framed.source = stage_sets.source and framed.stage_id = stage_sets.stage_id
+        on paired.source = stage_sets.source and paired.stage_id = stage_sets.stage_id
     left join {{ ref('int_stage_pipelines') }} as holds_now
         on
-            framed.source = holds_now.source
-            and framed.stage_id = holds_now.stage_id
-            and framed.pipeline_now = holds_now.pipeline_id
+            paired.source = holds_now.source
+            and paired.stage_id = holds_now.stage_id
+            and paired.pipeline_now = holds_now.pipeline_id
     left join {{ ref('int_stage_pipelines') }} as holds_next
         on
-            framed.source = holds_next.source
-            and framed.stage_id = holds_next.stage_id
-            and framed.pipeline_next = holds_next.pipeline_id
+            paired.source = holds_next.source
+            and paired.stage_id = holds_next.stage_id
+            and paired.pipeline_next = holds_next.pipeline_id
 ),
 
 -- A change of pipeline alone (the stage id exists in both) is a move too. When a stage event within two seconds

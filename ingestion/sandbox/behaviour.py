@@ -10,7 +10,7 @@ from decimal import Decimal
 from random import Random
 
 from ingestion.sandbox import names
-from ingestion.sandbox.catalog import Catalog, Owner, Pipeline
+from ingestion.sandbox.catalog import FOREVER, Catalog, Owner, Pipeline
 from ingestion.sandbox.model import BULK, DAY, HOUR, IMPORT, INTEGRATION, MINUTE, WORKFLOW, Change, iso
 
 CURRENCIES = ("EUR", "EUR", "EUR", "EUR", "EUR", "USD", "USD", "GBP", "SEK", "JPY", "RUB")
@@ -161,8 +161,8 @@ def change_pipeline(life: Life) -> None:
     """Pipeline and stage change at once; sometimes one of the two is written some milliseconds later."""
     others = [other for other in life.catalog.pipelines["deals"] if other is not life.pipeline]
     life.pipeline = life.random.choice(others)
-    open_stages = [stage.id for stage in life.pipeline.listed(life.time) if not stage.closed]
-    stage = life.random.choice(open_stages)
+    lasting = [s.id for s in life.pipeline.listed(life.time) if not s.closed and s.gone == FOREVER]
+    stage = life.random.choice(lasting)
     roll = life.random.random()
     late = life.random.randrange(2, 60)
     life.write("dealstage", stage, None, life.time + (late if roll < 0.15 else 0))

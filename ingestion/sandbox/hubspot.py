@@ -11,10 +11,11 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
+from ingestion.sandbox.hubspot_config import owner_shapes, pipeline_shapes
 from ingestion.sandbox.hubspot_errors import Refusal, error, forbidden, invalid, not_found
 from ingestion.sandbox.hubspot_schema import NAMES, SCHEMA, SINGULAR, definition
 from ingestion.sandbox.hubspot_search import Search
-from ingestion.sandbox.hubspot_shapes import Shapes, owner_shapes, pipeline_shapes
+from ingestion.sandbox.hubspot_shapes import Shapes
 from ingestion.sandbox.model import iso, status
 from ingestion.sandbox.world import World, nearest
 

@@ -8,7 +8,6 @@ Everything under /_sandbox is the stand-in's own and needs no token. Listens on 
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import gc
 import gzip
@@ -31,9 +30,9 @@ import orjson
 from ingestion.sandbox import control, faults, hubspot_errors
 from ingestion.sandbox.hubspot import HubSpot
 from ingestion.sandbox.limits import Limits
-from ingestion.sandbox.world import NOW, World
+from ingestion.sandbox.options import TOKEN, options_of, world
+from ingestion.sandbox.world import World
 
-TOKEN = "sandbox-token"
 LONGEST_TARGET = 16_384
 
 
@@ -60,8 +59,7 @@ class Sandbox:
         self.statuses: Counter[int] = Counter()
         self.counting = Lock()
         self.stopping = Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), type("Bound", (Handler,), {"sandbox": self}))
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", port), type("Bound", (Handler,), {"sandbox": self}))
         self._thread: Thread | None = None
 
     @property
@@ -88,6 +86,11 @@ class Sandbox:
         with self.counting:
             self.requests[f"{method} {re.sub(r'/[0-9]{5,}', '/{id}', path)}"] += 1
             self.statuses[status] += 1
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -218,13 +221,13 @@ class Handler(BaseHTTPRequestHandler):
 
 def main(argv: list[str] | None = None) -> int:
     """`funnel sandbox`: serve until interrupted."""
-    options = _options(argv)
+    options = options_of(argv)
     started = time.monotonic()
-    world = _world(options)
+    made = world(options)
     gc.collect()
     gc.freeze()
     sandbox = Sandbox(
-        world,
+        made,
         port=options.port,
         token=options.token,
         latency=options.latency,
@@ -240,7 +243,7 @@ def main(argv: list[str] | None = None) -> int:
     done = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
-    deals = len(world.view("deals").live)
+    deals = len(made.view("deals").live)
     took = time.monotonic() - started
     print(f"HubSpot stand-in at {sandbox.url} with {deals} live deals, ready in {took:.1f} s", flush=True)
     if options.port_file:
@@ -250,39 +253,6 @@ def main(argv: list[str] | None = None) -> int:
     done.wait()
     sandbox.stop()
     return 0
-
-
-def _world(options: argparse.Namespace) -> World:
-    if options.dataset:
-        from ingestion.sandbox.replay import replay
-
-        return replay(options.dataset, end=options.dataset_end, now=options.now, by=options.segments)
-    return World(seed=options.seed, deals=options.deals, months=options.months, now=options.now or NOW)
-
-
-def _options(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="funnel sandbox", description="A local stand-in of HubSpot's API.")
-    add = parser.add_argument
-    add("--port", type=int, default=0, help="0 takes a free one")
-    add("--port-file", type=Path, help="the port is written here once the server answers")
-    add("--deals", type=int, default=2_000, help="deals made before the world's now")
-    add("--months", type=int, default=24)
-    add("--seed", type=int, default=7)
-    add("--now", help=f"the world's clock at the start (ISO; default {NOW})")
-    add("--dataset", type=Path, help="replay a canonical transitions.csv[.gz] instead of the seeded world")
-    add("--dataset-end", help="shift the data set so that its last event falls on this instant (ISO)")
-    add("--segments", choices=("owner", "pipeline"), default="owner", help="what a data set's segments become")
-    add("--token", default=TOKEN, help="the bearer token that is accepted")
-    add("--latency", type=float, default=0.0, help="seconds every answer takes")
-    add("--rate", type=int, default=190, help="requests per 10 s (0: no limit)")
-    add("--search-rate", type=int, default=5, help="searches a second (0: no limit)")
-    add("--daily", type=int, default=650_000)
-    add("--without-scope", action="append", default=[], metavar="SCOPE", help="e.g. crm.objects.leads.read")
-    add("--history-cap", type=int, help="newest versions returned of a property's history (default: all)")
-    add("--search-lag", type=float, default=0.0, help="seconds (of the world) the search index is behind")
-    add("--opaque-paging", action="store_true", help="paging tokens that are no numbers")
-    add("--association-page", type=int, default=500)
-    return parser.parse_args(argv)
 
 
 if __name__ == "__main__":

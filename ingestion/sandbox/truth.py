@@ -14,15 +14,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from ingestion.sandbox.model import ARCHIVE, MERGED, MERGED_IDS, PURGE, RESTORE, Record, instant, iso
+from ingestion.sandbox.model import MERGED_IDS, RESTORE, Record, instant, iso
+from ingestion.sandbox.story import NEVER, Story, money, state
 from ingestion.sandbox.world import World
 
-NEVER = 1 << 60
 _NAIVE = (
     "deals", "merged", "archived", "purged", "restored", "backdated", "history_tied", "reopened", "pipeline_changed",
     "retired_stage", "zeroed_on_loss", "created_by_hand",
@@ -34,77 +34,6 @@ class Visit(NamedTuple):
     pipeline: str
     stage: str
     entered: int
-
-
-class Deleted(NamedTuple):
-    """From (archivedAt, or the first look that found nothing) to (the live version's modification date)."""
-
-    since: int
-    until: int
-    how: str
-
-
-class Story:
-    """One record as it can be known: its state at each look, and its values by effective time."""
-
-    def __init__(self, record: Record, looks: list[int], as_of: int) -> None:
-        self.record, self.as_of = record, as_of
-        self.seen = [look for look in looks if _state(record, look)[0] in ("live", "archived")]
-        self.known = self.seen[-1] if self.seen else None
-        self.end = _state(record, looks[-1])
-        self.deletions = self._deletions(looks)
-        self._lines: dict[str, list[tuple[int, str]]] = {}
-
-    def line(self, name: str) -> list[tuple[int, str]]:
-        """(effective, value), oldest first; of equal times in the order written."""
-        if name not in self._lines:
-            known = -1 if self.known is None else self.known
-            found = [(c.since, c.value) for c in self.record.log if c.name == name and c.at <= known]
-            self._lines[name] = sorted((e for e in found if e[0] < self.as_of), key=lambda entry: entry[0])
-        return self._lines[name]
-
-    def value(self, name: str, before: int = NEVER) -> str | None:
-        """In force just before the given instant; cleared counts as none."""
-        held = None
-        for since, value in self.line(name):
-            if since >= before:
-                break
-            held = value
-        return held or None
-
-    def deleted(self, before: int = NEVER) -> Deleted | None:
-        limit = min(before, self.as_of)
-        return next((d for d in self.deletions if d.since < limit and not d.until < limit), None)
-
-    def _deletions(self, looks: list[int]) -> list[Deleted]:
-        found: list[Deleted] = []
-        begun: tuple[int, str] | None = None
-        for look in looks:
-            kind, since, modified = _state(self.record, look)
-            if kind == "archived" and begun is None:
-                begun = (since, "archived")
-            elif kind == "purged" and begun is None and any(seen < look for seen in self.seen):
-                begun = (look, "absent")
-            elif kind == "live" and begun:
-                found.append(Deleted(begun[0], modified, begun[1]))
-                begun = None
-        return [*found, Deleted(begun[0], NEVER, begun[1])] if begun else found
-
-
-def _state(record: Record, at: int) -> tuple[str, int, int]:
-    """(unborn | live | archived | purged | merged, since when, when last modified)"""
-    state, since, modified = "unborn", 0, 0
-    names = {ARCHIVE: "archived", PURGE: "purged", MERGED: "merged"}
-    for change in record.log:
-        if change.at > at:
-            break
-        if change.name in names:
-            state, since = names[change.name], change.at
-        else:
-            if state == "unborn" or change.name == RESTORE:
-                state, since = "live", change.at
-            modified = change.at
-    return state, since, modified
 
 
 class Oracle:
@@ -145,8 +74,8 @@ class Oracle:
         """Known loser → (its final survivor, when): of the merges made before as_of."""
         survivors = {}
         for record in self.world.records(kind):
-            state, since, _ = _state(record, self.world.now)
-            if state == "merged" and since < self.as_of:
+            kind_now, since, _ = state(record, self.world.now)
+            if kind_now == "merged" and since < self.as_of:
                 survivors[record.id] = (int(record.log[-1].value), since)
         known = {story.record.id for story in self.stories(kind)}
         for story in self.stories(kind):
@@ -357,7 +286,8 @@ class Oracle:
             counts["archived"] += story.end[0] == "archived"
             counts["purged"] += story.end[0] == "purged"
             counts["restored"] += RESTORE in names
-            counts["backdated"] += any(c.since < c.at for c in moves) and story.record.born < moves[0].at + 1
+            # A third record minted by a merge takes over old timestamps at its birth: that is no backdating.
+            counts["backdated"] += any(c.since < c.at and c.at > story.record.born for c in moves)
             counts["history_tied"] += any(count > 1 for count in kinds.values())
             counts["reopened"] += any(self.move(a, b) == "reopened" for a, b in pairwise(visits))
             counts["pipeline_changed"] += len({visit.pipeline for visit in visits}) > 1
@@ -388,16 +318,6 @@ def rows(
     if table not in ("deals", "transitions", "leads", "lead_transitions", "owners", "naive"):
         raise ValueError(f"no truth about {table!r}")
     return getattr(oracle, table)()
-
-
-def money(text: str | None) -> str | None:
-    """Decimal text with two places, half up; None where there is no number."""
-    if not text:
-        return None
-    try:
-        return str(Decimal(text).quantize(Decimal("0.01"), ROUND_HALF_UP))
-    except InvalidOperation:
-        return None
 
 
 def _at_close(story: Story, visits: list[Visit], closed: int | None, outcome: str) -> str | None:

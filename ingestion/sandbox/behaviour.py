@@ -236,7 +236,7 @@ def _retype(life: Life) -> None:
 
 
 _EDITS = (
-    (0.30, _edit_amount), (0.004, _switch_currency), (0.16, _push), (0.03, _hand_over), (0.12, _judge), (0.01, _retype),
+    (0.30, _edit_amount), (0.008, _switch_currency), (0.16, _push), (0.03, _hand_over), (0.12, _judge), (0.01, _retype),
 )  # fmt: skip
 
 

@@ -114,7 +114,7 @@ def validate(
         found = []
         for view in guard.views:
             derived = view.derive(frame, facts)
-            rules = [r for r in view.expectations(derived, facts) if not only or r.meta["name"] in only]
+            rules = [r for r in view.expectations(derived, facts) if not only or (r.meta or {}).get("name") in only]
             if rules:
                 found += [_finding(guard, result) for result in _run(guard, view, derived, rules, docs)]
     return found
@@ -134,7 +134,7 @@ def _run(guard: Guard, view: View, frame: pd.DataFrame, rules: list[Any], docs: 
     definition = context.validation_definitions.add_or_update(
         gx.ValidationDefinition(name=name, data=batch, suite=suite)
     )
-    actions = [gx.checkpoint.UpdateDataDocsAction(name="docs", site_names=["local"])] if docs else []
+    actions: list[Any] = [gx.checkpoint.UpdateDataDocsAction(name="docs", site_names=["local"])] if docs else []
     checkpoint = gx.Checkpoint(
         name=name,
         validation_definitions=[definition],

@@ -60,7 +60,7 @@ def row_rules(frame: pd.DataFrame, facts: Facts) -> list[Any]:
 
 
 def months(frame: pd.DataFrame, facts: Facts) -> pd.DataFrame:
-    """One row a source and month: how many deals, how much, and how that compares with before."""
+    """One row a source and month: deals, their median amount (a mean follows every whale), and how that compares."""
     import pandas as pd
 
     base = frame.dropna(subset=list(KEY)).copy()
@@ -75,7 +75,7 @@ def months(frame: pd.DataFrame, facts: Facts) -> pd.DataFrame:
     base["_priced"] = base["_amount"].notna()
     out = (
         base.groupby(["source", "month_end"], as_index=False)
-        .agg(deals=("deal_key", "size"), amount=("_amount", "sum"), priced=("_priced", "sum"),
+        .agg(deals=("deal_key", "size"), median_amount=("_amount", "median"), priced=("_priced", "sum"),
              long_stays=("_long_stay", "sum"), orphans=("_orphan", "sum"))
         .sort_values(["source", "month_end"])
         .rename(columns={"month_end": "month"})
@@ -83,12 +83,11 @@ def months(frame: pd.DataFrame, facts: Facts) -> pd.DataFrame:
     out["orphan_share"] = (out["orphans"] / out["long_stays"]).where(out["long_stays"] >= 3)
     before = out.groupby("source")["deals"].shift().astype("float64")
     out["deals_growth"] = (out["deals"] / before).where((before >= 50) | (out["deals"] >= 500))
-    out["amount_per_deal"] = out["amount"] / out["priced"].where(out["priced"] > 0)
-    out["amount_level"] = out.groupby("source", group_keys=False)[["amount_per_deal", "priced"]].apply(
-        lambda part: parts.ratio_to_neighbours(part["amount_per_deal"], part["priced"] >= 10).to_frame("level")
+    out["amount_level"] = out.groupby("source", group_keys=False)[["median_amount", "priced"]].apply(
+        lambda part: parts.ratio_to_neighbours(part["median_amount"], part["priced"] >= 10).to_frame("level")
     )["level"] if len(out) else pd.Series(dtype="float64")  # fmt: skip
     out["deals_vs_last_audit"] = parts.ratio_to_history(out, "source", "deals", facts.history, 20)
-    out["amount_vs_last_audit"] = parts.ratio_to_history(out, "source", "amount", facts.history, 1)
+    out["amount_vs_last_audit"] = parts.ratio_to_history(out, "source", "median_amount", facts.history, 1)
     out["amount_vs_last_audit"] = out["amount_vs_last_audit"].where(out["deals"] >= 10)
     return out.reset_index(drop=True)
 
@@ -103,12 +102,12 @@ def month_rules(frame: pd.DataFrame, facts: Facts) -> list[Any]:
         parts.between("deals_growth", "deals_change_in_bounds",
                       "from one month end to the next, open deals neither fall to a fifth nor grow fivefold", 0.2, 5),
         parts.between("amount_level", "amount_level_in_bounds",
-                      "the average open amount stays within a factor of 20 of the months around it",
+                      "the median open amount stays within a factor of 20 of the months around it",
                       1 / parts.LEVEL, parts.LEVEL),
         parts.between("deals_vs_last_audit", "deals_as_last_audited",
                       "a past month end keeps half to twice the deals of the last audit", 0.5, 2, history=True),
         parts.between("amount_vs_last_audit", "amount_as_last_audited",
-                      "a past month end keeps between a fifth and five times the amount of the last audit", 0.2, 5,
+                      "a past month end's median amount is a fifth to five times that of the last audit", 0.2, 5,
                       history=True),
         gxe.ExpectTableRowCountToBeBetween(
             min_value=0 if not gone else len(frame) + len(gone),
@@ -128,12 +127,12 @@ def month_rules(frame: pd.DataFrame, facts: Facts) -> list[Any]:
 
 
 def profile(frame: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """{"<source>|<month>": {deals, amount}} for the next audit."""
+    """{"<source>|<month>": {deals, median_amount}} for the next audit."""
     view = months(frame, Facts(frame["month_end"].max()))
     keys = parts.history_key(view, "source")
     return {
-        key: {"deals": float(deals), "amount": float(amount)}
-        for key, deals, amount in zip(keys, view["deals"], view["amount"], strict=True)
+        key: {"deals": float(deals), "median_amount": float(amount)}
+        for key, deals, amount in zip(keys, view["deals"], view["median_amount"].fillna(0), strict=True)
     }
 
 

@@ -81,20 +81,20 @@ def months(frame: pd.DataFrame, facts: Facts) -> pd.DataFrame:
     index = out["month"].dt.year * 12 + out["month"].dt.month
     out["_step"] = index.groupby(out["pipeline_key"]).diff().astype("float64")
     out["_months_behind"] = (index.max() - index.groupby(out["pipeline_key"]).transform("max")).astype("float64")
-    size, won = _number(out, "average_deal_size"), _number(out, "won_count")
+    size, won = _number(out, "median_deal_size"), _number(out, "won_count")
     level = pd.Series(index=out.index, dtype="float64")
     for _, part in out.groupby("pipeline_key"):
-        level[part.index] = parts.ratio_to_neighbours(size[part.index], won[part.index] >= 5)
+        level[part.index] = parts.ratio_to_neighbours(size[part.index], won[part.index] >= 10)
     out["_size_level"] = level
     is_all = out["pipeline_key"] == "all"
     for name in ADDITIVE:
         value = _number(out, name)
         total = value.where(~is_all, 0).groupby(out["month"]).transform("sum")
         out[f"_rollup_{name}"] = (value - total).abs().where(is_all & value.notna())
-    out["won"], out["created"], out["amount"] = won, _number(out, "new_deals"), _number(out, "won_amount").abs()
-    for name, least in (("won", 20), ("created", 20), ("amount", 1)):
+    out["won"], out["created"], out["median_size"] = won, _number(out, "new_deals"), size
+    for name, least in (("won", 20), ("created", 20), ("median_size", 1)):
         out[f"_{name}_vs_last_audit"] = parts.ratio_to_history(out, "pipeline_key", name, facts.history, least)
-    out["_amount_vs_last_audit"] = out["_amount_vs_last_audit"].where(won >= 10)
+    out["_median_size_vs_last_audit"] = out["_median_size_vs_last_audit"].where(won >= 10)
     return out
 
 
@@ -113,7 +113,7 @@ def month_rules(frame: pd.DataFrame, facts: Facts) -> list[Any]:
         gxe.ExpectColumnDistinctValuesToContainSet(
             column="pipeline_key", value_set=["all"], meta=rule("rollup_is_there", "the row `all` exists")),
         parts.between("_size_level", "deal_size_level_in_bounds",
-                      "the average deal size stays within a factor of 20 of the months around it",
+                      "the median deal size stays within a factor of 20 of the months around it",
                       1 / parts.LEVEL, parts.LEVEL),
         *(parts.between(f"_rollup_{name}", f"{name}_adds_up", "the pipelines add up to the row `all`", None, 0.5)
           for name in ADDITIVE),
@@ -121,8 +121,8 @@ def month_rules(frame: pd.DataFrame, facts: Facts) -> list[Any]:
                       "a past month keeps half to twice the won deals of the last audit", 0.5, 2, history=True),
         parts.between("_created_vs_last_audit", "new_deals_as_last_audited",
                       "a past month keeps half to twice the new deals of the last audit", 0.5, 2, history=True),
-        parts.between("_amount_vs_last_audit", "won_amount_as_last_audited",
-                      "a past month keeps between a fifth and five times the won amount of the last audit", 0.2, 5,
+        parts.between("_median_size_vs_last_audit", "deal_size_as_last_audited",
+                      "a past month's median deal size is a fifth to five times that of the last audit", 0.2, 5,
                       history=True),
         gxe.ExpectTableRowCountToBeBetween(
             min_value=1 if not gone else len(frame) + len(gone),
@@ -132,13 +132,13 @@ def month_rules(frame: pd.DataFrame, facts: Facts) -> list[Any]:
 
 
 def profile(frame: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """{"<pipeline>|<month>": {won, created, amount}} of complete months, for the next audit."""
+    """{"<pipeline>|<month>": {won, created, median_size}} of complete months, for the next audit."""
     import pandas as pd
 
     complete = frame[frame["is_complete_month"].astype("boolean").fillna(False)].copy()
     complete["month"] = pd.to_datetime(complete["month"])
     keys = parts.history_key(complete, "pipeline_key")
-    measures = {"won": "won_count", "created": "new_deals", "amount": "won_amount"}
+    measures = {"won": "won_count", "created": "new_deals", "median_size": "median_deal_size"}
     values = {name: _number(complete, column).fillna(0).abs() for name, column in measures.items()}
     return {key: {name: float(values[name].iloc[at]) for name in measures} for at, key in enumerate(keys)}
 

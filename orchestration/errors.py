@@ -74,12 +74,15 @@ class NothingExtracted(FunnelError):
         return WRONG_USE if self.by_configuration else FAILED
 
 
-def nothing_extracted(errors: list[SourceError]) -> NothingExtracted:
-    """The errors of all connections as one: it is the configuration's fault if each is about credentials or scope."""
+def nothing_extracted(errors: dict[str, list[SourceError]]) -> NothingExtracted:
+    """The failures of all connections as one; the configuration's fault if each was refused its token or a scope."""
+    texts = dict.fromkeys(str(error) for found in errors.values() for error in found)
     return NothingExtracted(
-        "Nothing could be extracted. " + " ".join(str(error) for error in errors),
+        "Nothing could be extracted. " + " ".join(texts),
         "The last publication stands.",
-        by_configuration=all(isinstance(error, AuthError | MissingScope) for error in errors),
+        by_configuration=all(
+            any(isinstance(error, AuthError | MissingScope) for error in found) for found in errors.values()
+        ),
     )
 
 

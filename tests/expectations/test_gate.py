@@ -170,13 +170,13 @@ KPIS: list[tuple[str, Mutation]] = [
     ("pipelines_end_together", lambda f: f.drop(index=36)),
     ("last_month_is_there", lambda f: f[f["month"] < "2026-03-01"]),
     ("rollup_is_there", lambda f: f[f["pipeline_key"] != "all"]),
-    ("deal_size_level_in_bounds", times("average_deal_size", 100, "2025-12-01")),
+    ("deal_size_level_in_bounds", times("median_deal_size", 100, "2025-12-01")),
     *((f"{c}_adds_up", put(c, 7.0, slice(10, 11))) for c in sales_kpis_monthly.ADDITIVE),
 ]  # fmt: skip
 KPIS_HISTORY: list[tuple[str, Mutation]] = [
     ("won_as_last_audited", times("won_count", 100)),
     ("new_deals_as_last_audited", times("new_deals", 100)),
-    ("won_amount_as_last_audited", times("won_amount", 100)),
+    ("deal_size_as_last_audited", times("median_deal_size", 100)),
     ("no_month_has_vanished", drop("2025-04-01")),
 ]
 CASES = [

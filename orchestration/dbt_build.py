@@ -1,0 +1,187 @@
+"""Running dbt: the project's manifest, one build a run in this process, and what its tests say.
+
+dbt runs in process (its own supported runner): no orphan survives a killed run, and its start is paid once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ingestion.settings import PROJECT_ROOT, Settings
+from orchestration import warehouse
+from orchestration.errors import AuditRefused, BuildFailed
+from orchestration.home import Home, write_atomically
+from orchestration.ledger import Check, record_checks
+from orchestration.session import Say, Session
+
+PROJECT = PROJECT_ROOT / "dbt_project"
+SAMPLE = 3
+
+
+@dataclass(frozen=True)
+class Node:
+    """What dbt did with one node. `table` is its relation (a test's: the one it is about), `failures` a test's rows."""
+
+    unique_id: str
+    name: str
+    kind: str
+    table: str
+    status: str
+    seconds: float = 0.0
+    failures: int = 0
+    message: str = ""
+    sql: str = ""
+
+
+def variables(settings: Settings) -> str:
+    """The vars of every dbt invocation, always spelled the same: other text would cost a full parse."""
+    config = settings.config
+    return json.dumps(
+        {
+            "reporting_timezone": config.reporting_timezone,
+            "reporting_currency": config.reporting_currency,
+            "fiscal_year_start_month": config.fiscal_year_start_month,
+            "revenue_month": config.revenue_month,
+        }
+    )
+
+
+def invoke(settings: Settings, command: str, *arguments: str, progress: Say | None = None) -> Any:
+    """One dbt command in this process; returns dbt's result. Errors: BuildFailed where dbt itself could not start."""
+    from dbt.cli.main import dbtRunner
+
+    home = Home(settings.home)
+    home.export()
+    flags = [
+        *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
+        *("--target-path", str(home.target), "--log-path", str(home.logs)),
+        *("--log-level", "none", "--log-level-file", "info", "--no-use-colors", "--no-send-anonymous-usage-stats"),
+        *("--vars", variables(settings)),
+    ]
+    callbacks = [lambda event: _tell(event, progress)] if progress else []
+    try:
+        outcome = dbtRunner(callbacks=callbacks).invoke([command, *arguments, *flags])
+    finally:
+        _close_warehouse()
+        logging.captureWarnings(False)
+    if outcome.exception is not None:
+        raise BuildFailed(
+            f"dbt {command} could not run: {str(outcome.exception).strip()}.", f"See {home.logs / 'dbt.log'}."
+        )
+    return outcome
+
+
+def manifest(settings: Settings) -> Path:
+    """FUNNEL_HOME/target/manifest.json, made anew when the project or the vars are not those it was made from."""
+    target = Home(settings.home).target
+    path, key_file = target / "manifest.json", target / "manifest.key"
+    key = _fingerprint(settings)
+    if not path.exists() or not key_file.exists() or key_file.read_text(encoding="utf-8") != key:
+        target.mkdir(parents=True, exist_ok=True)
+        invoke(settings, "parse")
+        write_atomically(key_file, key)
+    return path
+
+
+def build(session: Session, select: Sequence[str] = ()) -> list[Node]:
+    """Build models and run data tests once, and record the tests; unit tests belong to `make test`."""
+    arguments = ["--exclude-resource-type", "unit_test", *(["--select", *select] if select else [])]
+    outcome = invoke(session.settings, "build", *arguments, progress=session.say)
+    results = outcome.result.results
+    tables = {r.node.unique_id: f"{r.node.schema}.{r.node.alias}" for r in results}
+    nodes = [_node(result, tables) for result in results]
+    record_checks(session.path, session.run_id, "dbt", _checks(session, nodes))
+    return nodes
+
+
+def judge(session: Session, nodes: Sequence[Node]) -> None:
+    """Errors: BuildFailed for models that could not be built, AuditRefused for data tests that failed."""
+    if broken := [n for n in nodes if n.status == "error" and n.kind != "test"]:
+        first = broken[0]
+        raise BuildFailed(
+            f"dbt could not build {', '.join(n.table for n in broken)}: {' '.join(first.message.split())}",
+            f"The last publication stands. See {session.home.logs / 'dbt.log'}.",
+        )
+    checks = _checks(session, nodes)
+    session.warned += [c for c in checks if c.status == "warn"]
+    if refused := [c for c in checks if c.refuses]:
+        session.refused += refused
+        raise AuditRefused(refusal(refused), "The last publication stands.")
+
+
+def refusal(checks: Sequence[Check]) -> str:
+    """The paragraph that names what refused."""
+    shown = " ".join(f"[{check}]" for check in checks[:5])
+    more = f" and {len(checks) - 5} more" if len(checks) > 5 else ""
+    return f"The audit refused the new tables: {shown}{more}."
+
+
+def _checks(session: Session, nodes: Sequence[Node]) -> list[Check]:
+    return [_check(session.path, node) for node in nodes if node.kind == "test" and node.status != "skipped"]
+
+
+def _check(path: Path, node: Node) -> Check:
+    status = {"pass": "pass", "warn": "warn", "fail": "fail"}.get(node.status, "error")
+    sample = _sample(path, node) if status in ("fail", "warn") else ""
+    message = "" if status == "pass" else node.message
+    return Check(node.name, node.table, status, "dbt", node.failures, sample, message)  # type: ignore[arg-type]
+
+
+def _sample(path: Path, node: Node) -> str:
+    """The first failing rows of a test, as text; a sample is a help, so that what goes wrong with it is no error."""
+    import duckdb
+
+    try:
+        with warehouse.connect(path, read_only=True) as connection:
+            rows = warehouse.rows_of(connection, f"select * from ({node.sql}) limit {SAMPLE}")
+    except duckdb.Error:
+        return ""
+    texts = (", ".join(f"{name} {value}" for name, value in row.items() if value is not None) for row in rows)
+    return "; ".join(text[:200] for text in texts)
+
+
+def _node(result: Any, tables: Mapping[str, str]) -> Node:
+    node = result.node
+    about = node.unique_id
+    if node.resource_type == "test":
+        about = getattr(node, "attached_node", None) or next(iter(node.depends_on.nodes), about)
+    return Node(
+        unique_id=node.unique_id,
+        name=node.name,
+        kind=str(node.resource_type),
+        table=tables.get(about, about.split(".")[-1]),
+        status=str(result.status),
+        seconds=round(result.execution_time, 3),
+        failures=result.failures or 0,
+        message=(result.message or "").strip(),
+        sql=getattr(node, "compiled_code", None) or "",
+    )
+
+
+def _tell(event: Any, progress: Say) -> None:
+    if event.info.name == "NodeFinished":
+        data = event.data
+        progress(f"{data.node_info.resource_type} {data.node_info.node_name} {data.node_info.node_status}")
+
+
+def _close_warehouse() -> None:
+    """dbt-duckdb keeps the file open for the next command; others in this process need it."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    if DuckDBConnectionManager._ENV is not None:
+        DuckDBConnectionManager._ENV.close()
+        DuckDBConnectionManager.close_all_connections()
+
+
+def _fingerprint(settings: Settings) -> str:
+    digest = hashlib.sha256(variables(settings).encode())
+    for path in sorted(p for p in PROJECT.rglob("*") if p.is_file() and "target" not in p.parts):
+        stat = path.stat()
+        digest.update(f"{path}|{stat.st_mtime_ns}|{stat.st_size}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,43 @@
+"""Everything Dagster sees, merged: assets from the registry and the dbt project, the audit, two jobs, the schedule."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from ingestion.settings import load_settings
+from orchestration.audit import audit_checks
+from orchestration.home import Home
+from orchestration.ingest import ingest_assets
+from orchestration.publish import META
+from orchestration.release import KEY, publication
+from orchestration.resources import RunRequest
+from orchestration.transform import models
+
+settings = load_settings()
+Home(settings.home).prepare()
+Home(settings.home).export()
+
+dbt_models = models(settings)
+published = publication(
+    key for key in dbt_models.keys if key.path[0] == "marts" or (key.path[0] == "meta" and key.path[1] in META)
+)
+checks = audit_checks()
+
+refresh = dg.define_asset_job(
+    "refresh", selection=dg.AssetSelection.all(), description="Extract, load, build, audit, publish."
+)
+publish_only = dg.define_asset_job(
+    "publish",
+    selection=dg.AssetSelection.assets(KEY) | dg.AssetSelection.checks(*checks),
+    description="Audit and publish the warehouse as it stands.",
+)
+hourly = dg.ScheduleDefinition(job=refresh, cron_schedule="5 * * * *", execution_timezone="UTC")
+
+defs = dg.Definitions(
+    assets=[*ingest_assets(), dbt_models, published],
+    asset_checks=checks,
+    jobs=[refresh, publish_only],
+    schedules=[hourly],
+    resources={"request": RunRequest()},
+    executor=dg.in_process_executor,
+)

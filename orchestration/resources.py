@@ -1,0 +1,63 @@
+"""What a run is asked for, as Dagster run configuration (the launchpad's form), and a step's way to its session."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from ingestion.settings import load_settings
+from orchestration.clock import parse_as_of
+from orchestration.home import Home
+from orchestration.lock import RunLock
+from orchestration.session import Request, Session, check_sources, find, register
+
+WRITER = "warehouse_writer"
+"""Pool of one: within Dagster, one step at a time opens the warehouse. The kernel lock is what counts."""
+
+
+class RunRequest(dg.ConfigurableResource):
+    """Sources (none: all), full sync, as-of (date or instant; empty: now), publish even backwards, checks to accept."""
+
+    sources: list[str] = Field(default_factory=list)
+    full: bool = False
+    as_of: str = ""
+    publish: bool = False
+    accept: list[str] = Field(default_factory=list)
+
+    def session(self, context: Any) -> Session:
+        """This run's session. A run launched from the UI takes the lock here, in its first step, and keeps it.
+
+        Errors: RunLocked, ConfigError, WrongUse.
+        """
+        run_id = context.run.run_id
+        return find(run_id) or self._open(run_id, context)
+
+    def _open(self, run_id: str, context: Any) -> Session:
+        from orchestration.runner import reap
+
+        settings, now = load_settings(), datetime.now(UTC)
+        home = Home(settings.home)
+        home.export()
+        RunLock(home.lock, f"dagster run {run_id}").__enter__()  # freed with the process of the run
+        reap(context.instance, but=run_id)
+        request = Request(tuple(self.sources), self.full, self.as_of or None, self.publish, tuple(self.accept))
+        check_sources(settings, request.sources)
+        as_of = parse_as_of(request.as_of, settings.config.reporting_timezone, now)
+        session = Session(request, settings, run_id, as_of, now, say=context.log.info)
+        return register(session)
+
+
+def run_config(request: Request) -> dict[str, Any]:
+    """The same request as run configuration, so that Dagster's history shows what a CLI run was asked for."""
+    config = {
+        "sources": list(request.sources),
+        "full": request.full,
+        "as_of": request.as_of or "",
+        "publish": request.publish,
+        "accept": list(request.accept),
+    }
+    quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
+    return {"resources": {"request": {"config": config}}, "loggers": quiet}

@@ -1,0 +1,78 @@
+"""The dbt project as Dagster assets; what dbt did, told as Dagster events."""
+# No `from __future__ import annotations` here: Dagster reads the annotations of steps.
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, dbt_assets
+from dagster_dbt.asset_utils import get_asset_check_key_for_test
+
+from ingestion.settings import Settings
+from orchestration import dbt_build, reconcile
+from orchestration.dbt_build import Node
+from orchestration.resources import WRITER, RunRequest
+
+
+class Translator(DagsterDbtTranslator):
+    """Raw and meta tables get the keys of the assets that write them; a model's group is its folder."""
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        schema = dbt_resource_props["schema"]
+        return dg.AssetKey([schema, dbt_resource_props.get("alias") or dbt_resource_props["name"]])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        return str(dbt_resource_props["fqn"][1]) if len(dbt_resource_props["fqn"]) > 2 else "seeds"
+
+
+def models(settings: Settings) -> dg.AssetsDefinition:
+    """Every model and seed, with its data tests as asset checks."""
+    translator = Translator()
+    manifest = json.loads(dbt_build.manifest(settings).read_text(encoding="utf-8"))
+
+    @dbt_assets(manifest=manifest, dagster_dbt_translator=translator, name="models", pool=WRITER)
+    def models(context: dg.AssetExecutionContext, request: RunRequest) -> Iterator[Any]:
+        session = request.session(context)
+        with session.step("models"):
+            nodes = dbt_build.build(session, selection(context, manifest, translator))
+            if reconcile.read_again(session):
+                nodes = dbt_build.build(session)
+            yield from events(nodes, manifest, translator, set(context.selected_asset_check_keys))
+            dbt_build.judge(session, nodes)
+
+    return models
+
+
+def selection(context: dg.AssetExecutionContext, manifest: Mapping[str, Any], translator: Translator) -> list[str]:
+    """Names of the models asked for; none means all."""
+    if not context.is_subset:
+        return []
+    chosen = context.selected_asset_keys
+    return [
+        node["name"]
+        for node in manifest["nodes"].values()
+        if node["resource_type"] in ("model", "seed") and translator.get_asset_key(node) in chosen
+    ]
+
+
+def events(
+    nodes: Sequence[Node], manifest: Mapping[str, Any], translator: Translator, checks: set[dg.AssetCheckKey]
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    """dbt's results as Dagster events: a materialization a model, an evaluation a test that is an asset check."""
+    known = manifest["nodes"]  # a node may be younger than the manifest where the project was edited during the run
+    for node in (node for node in nodes if node.unique_id in known):
+        if node.kind == "test":
+            check = get_asset_check_key_for_test(manifest, translator, node.unique_id, None)
+            if check is not None and check in checks and node.status != "skipped":
+                severity = dg.AssetCheckSeverity.WARN if node.status == "warn" else dg.AssetCheckSeverity.ERROR
+                yield dg.AssetCheckResult(
+                    asset_key=check.asset_key,
+                    check_name=check.name,
+                    passed=node.status == "pass",
+                    severity=severity,
+                    metadata={"failing_rows": node.failures, "seconds": node.seconds, "message": node.message or "-"},
+                )
+        elif node.status == "success":
+            key = translator.get_asset_spec(manifest, node.unique_id, None).key
+            yield dg.MaterializeResult(asset_key=key, metadata={"seconds": node.seconds, "relation": node.table})

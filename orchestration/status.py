@@ -1,0 +1,148 @@
+"""`funnel status`: what stands published, how old it is, and how the newest run ended. Opens published files only."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ingestion.settings import Settings
+from orchestration.home import Home, read_json
+from orchestration.lock import holder
+
+
+def collect(settings: Settings) -> dict[str, Any]:
+    """Everything `status` shows, as one JSON-able dict. Never waits for the warehouse and never opens it."""
+    home = Home(settings.home)
+    current = home.published / "current"
+    manifest = read_json(current / "manifest.json")
+    last_run = read_json(home.last_run) or {}
+    return {
+        "home": str(home.root),
+        "running": holder(home.lock),
+        "publication": _publication(manifest, current) if manifest else None,
+        "sources": _sources(manifest, last_run) if manifest else {},
+        "checks": _checks(manifest) if manifest else {},
+        "rejected_records": _rejected(current) if manifest else [],
+        "stages": stages(current) if manifest else [],
+        "last_run": {k: last_run.get(k) for k in ("code", "outcome", "message", "finished", "as_of", "warnings")}
+        if last_run
+        else None,
+    }
+
+
+def _publication(manifest: dict[str, Any], current: Path) -> dict[str, Any]:
+    return {
+        "id": manifest["id"],
+        "as_of": manifest["as_of"],
+        "known_at": manifest["known_at"],
+        "finished": manifest["finished"],
+        "code_version": manifest["code_version"],
+        "tables": {name: table["rows"] for name, table in manifest["tables"].items()},
+        "path": str(current),
+    }
+
+
+def _sources(manifest: dict[str, Any], last_run: dict[str, Any]) -> dict[str, Any]:
+    """Each source's newest window and its age against the publication's as-of (a replayed past is not stale)."""
+    failed = last_run.get("failed_sources") or {}
+    return {
+        name: {
+            "vendor": source["vendor"],
+            "last_window_end": source["last_window_end"],
+            "extracted_at": source["extracted_at"],
+            "age_hours_at_as_of": source["age_hours"],
+            "warnings": source["warnings"],
+            "failed": failed.get(name) or source["failed"],
+        }
+        for name, source in manifest["sources"].items()
+    }
+
+
+def _checks(manifest: dict[str, Any]) -> dict[str, Any]:
+    checks = manifest["checks"]
+    return {
+        "passed": sum(check["status"] == "pass" for check in checks),
+        "warned": sorted(check["check"] for check in checks if check["status"] == "warn"),
+    }
+
+
+def _rejected(current: Path) -> list[dict[str, Any]]:
+    return query(
+        current,
+        """select source, stream, reason, count(*) as records from meta.rejected_records
+           group by all order by records desc, source, stream limit 10""",
+    )
+
+
+def stages(current: Path) -> list[dict[str, Any]]:
+    """Every stage as it was understood: its category, and whether that was inferred or is unknown."""
+    return query(
+        current,
+        """select p.source, p.pipeline_name, s.pipeline_key, s.stage_key, s.stage_name, s.stage_category,
+                  s.is_category_inferred, s.is_retired, s.stage_category = 'unknown' as is_unknown
+           from marts.dim_stages s left join marts.dim_pipelines p using (pipeline_key)
+           order by p.source, s.pipeline_key, s.display_order nulls last, s.stage_key""",
+    )
+
+
+def query(current: Path, sql: str) -> list[dict[str, Any]]:
+    """Rows of the published file; an empty list where it is of an older shape. Read-only: never in anyone's way."""
+    try:
+        with duckdb.connect(str((current / "funnel.duckdb").resolve()), read_only=True) as connection:
+            cursor = connection.execute(sql)
+            names = [column[0] for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    except duckdb.Error:
+        return []
+
+
+def text(status: dict[str, Any]) -> str:
+    """The same for people."""
+    lines = [f"home         {status['home']}"]
+    if status["running"]:
+        lines.append(f"running      {status['running']}")
+    if publication := status["publication"]:
+        marts = sum(name.startswith("marts.") for name in publication["tables"])
+        lines += [
+            f"published    {publication['id']}   ({marts} tables, {publication['path']}/funnel.duckdb)",
+            f"as of        {_short(publication['as_of'])}   known at {_short(publication['known_at'])}, "
+            f"published {_ago(publication['finished'])} ago",
+        ]
+        for name, source in status["sources"].items():
+            state = "FAILED, older data shown" if source["failed"] else "ok"
+            lines.append(
+                f"source       {name}: {state}; newest change {_short(source['last_window_end'])}, "
+                f"read {_short(source['extracted_at'])}, {source['age_hours_at_as_of']} h old at as-of"
+            )
+            lines += [f"             {text}" for text in (*source["failed"], *source["warnings"])]
+        checks = status["checks"]
+        lines.append(f"checks       {checks['passed']} passed, {len(checks['warned'])} warned")
+        lines += [f"             warned: {name}" for name in checks["warned"]]
+        lines.append(f"rejected     {sum(row['records'] for row in status['rejected_records'])} records")
+        lines += [f"             {r['source']}/{r['stream']}: {r['records']} × {r['reason']}"
+                  for r in status["rejected_records"]]  # fmt: skip
+        unknown = [row["stage_key"] for row in status["stages"] if row["is_unknown"]]
+        lines.append(
+            f"stages       {len(status['stages'])} known, {len(unknown)} unknown {' '.join(unknown[:5])}".rstrip()
+        )
+    else:
+        lines.append("published    nothing yet: `funnel run`, or `funnel demo` without a portal")
+    if run := status["last_run"]:
+        lines.append(f"last run     exit {run['code']}, {_ago(run['finished'])} ago: {run['message']}")
+    return "\n".join(lines)
+
+
+def _short(instant: str | None) -> str:
+    return instant[:16].replace("T", " ") + " UTC" if instant else "-"
+
+
+def _ago(instant: str) -> str:
+    """How long ago by the wall clock: minutes, hours or days."""
+    minutes = (datetime.now(UTC) - datetime.fromisoformat(instant)).total_seconds() / 60
+    for size, unit in ((1440, "d"), (60, "h")):
+        if minutes >= size:
+            return f"{minutes / size:.1f} {unit}"
+    return f"{minutes:.0f} min"

@@ -120,7 +120,7 @@ def _reset(sandbox: Sandbox, body: Any) -> dict[str, Any]:
     with sandbox.counting:
         sandbox.requests.clear()
         sandbox.statuses.clear()
-    sandbox.limits.refused = 0
+    sandbox.limits.refused = sandbox.limits.used = 0  # a new day
     return {}
 
 

@@ -42,7 +42,7 @@ _ROUTES = [
         rf"/crm/(?:v4/associations|associations/(?P<dated>{DATED}))/{_O}/(?P<other>[^/]+)/batch/read",
         "batch_associations",
     ),
-    ("GET", rf"/crm/(?:v4/objects|objects/{DATED})/{_O}/(?P<id>\d+)/associations/(?P<other>[^/]+)", "associations"),
+    ("GET", rf"/crm/v4/objects/{_O}/(?P<id>\d+)/associations/(?P<other>[^/]+)", "associations"),
 ]
 ROUTES = [(method, re.compile(pattern + "/?"), name) for method, pattern, name in _ROUTES]
 

@@ -113,12 +113,19 @@ def backdate(random: Random, world: World, record: Record) -> None:
 
 
 def retire(random: Random, world: World, stage: Stage) -> None:
-    """The stage vanishes: its deals are moved on in one millisecond, a few are forgotten in it."""
+    """The stage vanishes: its deals are moved on in one millisecond, a few are forgotten in it, some for good."""
     pipeline, _, position = world.catalog.deal_stages[stage.id]
     onward = next(other for other in pipeline.stages[position + 1 :] if other.born <= stage.gone < other.gone)
-    for record in world.records("deals"):
-        if record.born < stage.gone and record.value("dealstage", stage.gone) == stage.id and random.random() < 0.9:
+    held = [
+        record
+        for record in world.records("deals")
+        if record.born < stage.gone and record.value("dealstage", stage.gone) == stage.id
+    ]
+    for number, record in enumerate(held):
+        if number % 6:
             record.add(Change(stage.gone, "dealstage", onward.id, stage.gone, BULK))
+        elif number % 12 == 0:
+            cut(record, stage.gone + random.randrange(DAY))
 
 
 def strike(random: Random, world: World) -> None:

@@ -45,6 +45,12 @@ def make_warehouse(path: Path, as_of: str = AS_OF) -> duckdb.DuckDBPyConnection:
     """An empty warehouse at `path`: every raw table, meta tables, the clock. The caller closes the connection."""
     con = duckdb.connect(str(path))
     con.execute("set TimeZone = 'UTC'")
+    make_tables(con, as_of)
+    return con
+
+
+def make_tables(con: duckdb.DuckDBPyConnection, as_of: str = AS_OF) -> None:
+    """Empty raw and meta tables, the clock, one connection `hubspot` with the home currency EUR."""
     con.execute("create schema if not exists raw; create schema if not exists meta")
     for stream in STREAMS:
         con.execute(f"create table raw.hubspot__{stream} ({RAW_SHAPE})")
@@ -57,7 +63,6 @@ def make_warehouse(path: Path, as_of: str = AS_OF) -> duckdb.DuckDBPyConnection:
         con.execute(f"create table meta.{table} ({columns})")
     con.execute("insert into meta.configured_sources values ('hubspot', 'hubspot', 'EUR', '1')")
     set_as_of(con, as_of)
-    return con
 
 
 def set_as_of(con: duckdb.DuckDBPyConnection, as_of: str) -> None:

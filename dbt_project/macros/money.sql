@@ -5,9 +5,10 @@
 cast(cast({{ amount }} as decimal(28, 2)) * {{ rate }} as decimal(18, 2))
 {%- endmacro %}
 
-{#- Bounds of the 95 % Wilson score interval of k out of n, null where n is 0 (rule R17). -#}
-{% macro wilson_low(k, n) %}case when {{ n }} > 0 then greatest({{ wilson_bound(k, n, '-') }}, 0) end{% endmacro %}
-{% macro wilson_high(k, n) %}case when {{ n }} > 0 then least({{ wilson_bound(k, n, '+') }}, 1) end{% endmacro %}
+{#- Bounds of the 95 % Wilson score interval of k out of n, null where n is 0 (rule R17); none and all
+    won are written out, where rounding would leave the interval beside 0 or 1. -#}
+{% macro wilson_low(k, n) %}case when {{ n }} > 0 and {{ k }} = 0 then 0 when {{ n }} > 0 then {{ wilson_bound(k, n, '-') }} end{% endmacro %}
+{% macro wilson_high(k, n) %}case when {{ n }} > 0 and {{ k }} = {{ n }} then 1 when {{ n }} > 0 then {{ wilson_bound(k, n, '+') }} end{% endmacro %}
 
 {% macro wilson_bound(k, n, side) -%}
 {%- set z = 1.959963984540054 -%}
@@ -74,3 +75,9 @@ case when {{ elapsed_days(earlier, later) }} < 0 then 0 else {{ elapsed_days(ear
 
 {#- Events count strictly before an instant, so the day it closes is the day of the last microsecond before it. -#}
 {% macro last_day_before(instant) %}{{ to_reporting_date('(' ~ instant ~ " - interval '1 microsecond')") }}{% endmacro %}
+
+{#- Mean of decimals or integers over the rows of a condition: summed exactly, divided once. avg() of doubles depends on
+    the order of the rows, so that a rebuild would differ from incremental runs in the last digit. -#}
+{% macro exact_average(value, condition) -%}
+cast(sum({{ value }}) filter (where {{ condition }}) as double) / nullif(count({{ value }}) filter (where {{ condition }}), 0)
+{%- endmacro %}

@@ -65,9 +65,10 @@ select
         when stage_category in ('won', 'lost', 'void') then stage_category
         else 'open'
     end as outcome,
-    is_seen and coalesce(stage_category, 'unknown') not in ('won', 'lost', 'void') as is_open,
-    coalesce(stage_category = 'won', false) as is_won,
-    coalesce(stage_category = 'lost', false) as is_lost,
+    -- null where nothing is known: a loser that its survivor named, but that we never saw
+    case when is_seen then coalesce(stage_category, 'unknown') not in ('won', 'lost', 'void') end as is_open,
+    case when is_seen then coalesce(stage_category = 'won', false) end as is_won,
+    case when is_seen then coalesce(stage_category = 'lost', false) end as is_lost,
     deleted_at is not null as is_deleted,
     deleted_at,
     merged_into_deal_key

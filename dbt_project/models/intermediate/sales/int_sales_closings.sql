@@ -5,6 +5,7 @@ with
 closed as (
     select
         deals.deal_key, deals.source, deals.pipeline_key, deals.outcome, deals.closed_at, deals.sales_cycle_days,
+        greatest({{ epoch_us('deals.closed_at') }} - {{ epoch_us('deals.created_at') }}, 0) as cycle_microseconds,
         deals.amount_at_close,
         {{ closing_day('deals.close_date', 'deals.closed_at') }} as closing_day,
         coalesce(closings.currency_at_close, currencies.home_currency) as currency_used
@@ -33,6 +34,7 @@ select
     closing_day,
     {{ month_of('closing_day') }} as month,
     sales_cycle_days,
+    cycle_microseconds,
     amount_at_close,
     amount_reporting,
     coalesce(amount_at_plan_rate, amount_reporting) as amount_plan

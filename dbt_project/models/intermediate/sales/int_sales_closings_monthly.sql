@@ -6,7 +6,6 @@ closings as (
         *,
         outcome = 'won' as is_won,
         outcome = 'lost' as is_lost,
-        cast(amount_reporting as double) as value,
         -- credits and contractions count in the sums, never in an average size or a share
         outcome = 'won' and amount_at_close > 0 as is_sized
     from {{ ref('int_sales_closings') }}
@@ -20,15 +19,15 @@ select
     count(*) filter (where outcome = 'void') as void_count,
     cast(coalesce(sum(amount_reporting) filter (where is_won), 0) as decimal(18, 2)) as won_amount,
     cast(coalesce(sum(amount_reporting) filter (where is_lost), 0) as decimal(18, 2)) as lost_amount,
-    sum(value) filter (where is_won and value > 0) as won_value,
-    sum(value) filter (where (is_won or is_lost) and value > 0) as closed_value,
-    avg(cast(amount_plan as double)) filter (where is_sized) as average_deal_size,
+    sum(amount_reporting) filter (where is_won and amount_reporting > 0) as won_value,
+    sum(amount_reporting) filter (where (is_won or is_lost) and amount_reporting > 0) as closed_value,
+    {{ exact_average('amount_plan', 'is_sized') }} as average_deal_size,
     median(cast(amount_plan as double)) filter (where is_sized) as median_deal_size,
     count(amount_plan) filter (where is_sized) as deal_size_n,
     count(*) filter (where is_won and amount_at_close = 0) as zero_amount_won_count,
     count(*) filter (where is_won and amount_at_close is null) as missing_amount_won_count,
     count(*) filter (where outcome <> 'void' and amount_at_close is not null and amount_reporting is null) as unconverted_count,
-    avg(sales_cycle_days) filter (where is_won) as average_sales_cycle_days,
+    {{ exact_average('cycle_microseconds', 'is_won') }} / 86400000000 as average_sales_cycle_days,
     median(sales_cycle_days) filter (where is_won) as median_sales_cycle_days
 from closings
 cross join lateral (values (closings.pipeline_key), ('all')) as scopes (pipeline_key)

@@ -14,7 +14,7 @@ standing as (
 weighted as (
     select
         standing.*,
-        cast(standing.amount_reporting as double) * stages.probability as weighted_value
+        cast(standing.amount_reporting as decimal(28, 2)) * cast(stages.probability as decimal(9, 6)) as weighted_value
     from standing
     left join {{ ref('dim_stages') }} as stages on standing.stage_key = stages.stage_key
 )

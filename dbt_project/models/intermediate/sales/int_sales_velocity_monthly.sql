@@ -5,10 +5,8 @@ select
     scopes.pipeline_key,
     cast(count(*) filter (where closings.outcome = 'won') as double)
     / nullif(count(*) filter (where closings.outcome in ('won', 'lost')), 0) as trailing_win_rate,
-    avg(cast(closings.amount_plan as double)) filter (
-        where closings.outcome = 'won' and closings.amount_at_close > 0
-    ) as trailing_deal_size,
-    avg(closings.sales_cycle_days) filter (where closings.outcome = 'won') as trailing_cycle_days
+    {{ exact_average('closings.amount_plan', "closings.outcome = 'won' and closings.amount_at_close > 0") }} as trailing_deal_size,
+    {{ exact_average('closings.cycle_microseconds', "closings.outcome = 'won'") }} / 86400000000 as trailing_cycle_days
 from {{ ref('int_sales_months') }} as scopes
 inner join {{ ref('int_sales_closings') }} as closings
     on closings.closing_day >= scopes.seen_to_day - 90 and closings.closing_day < scopes.seen_to_day

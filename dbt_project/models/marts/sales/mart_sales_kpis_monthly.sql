@@ -13,7 +13,7 @@ figures as (
         coalesce(closings.void_count, 0) as void_count,
         coalesce(closings.won_amount, 0) as won_amount,
         coalesce(closings.lost_amount, 0) as lost_amount,
-        coalesce(closings.won_value, 0) / nullif(closings.closed_value, 0) as win_rate_value,
+        cast(coalesce(closings.won_value, 0) as double) / nullif(closings.closed_value, 0) as win_rate_value,
         closings.average_deal_size,
         closings.median_deal_size,
         coalesce(closings.deal_size_n, 0) as deal_size_n,

@@ -1,0 +1,40 @@
+-- Month ends against the transitions, which know nothing of months: a deal stands at a month end exactly when the stay
+-- it was in is open, unless it was deleted then.
+with
+
+expected as (
+    select months.month_end, transitions.deal_key, transitions.to_stage_key as stage_key, months.ends_at
+    from {{ ref('int_months') }} as months
+    inner join {{ ref('fct_stage_transitions') }} as transitions
+        on transitions.entered_at < months.ends_at
+        and coalesce(transitions.exited_at >= months.ends_at, true)
+    inner join {{ ref('dim_stages') }} as stages on transitions.to_stage_key = stages.stage_key
+    where months.is_complete_month and stages.is_open
+),
+
+deleted_then as (
+    select events.deal_key, expected.month_end, max_by(events.new_value, (events.effective_at, events.sequence)) as deleted
+    from expected
+    inner join {{ ref('fct_deal_events') }} as events
+        on expected.deal_key = events.deal_key and events.field = 'deleted' and events.effective_at < expected.ends_at
+    group by 1, 2
+),
+
+standing as (
+    select expected.month_end, expected.deal_key, expected.stage_key
+    from expected
+    left join deleted_then on expected.deal_key = deleted_then.deal_key and expected.month_end = deleted_then.month_end
+    where coalesce(deleted_then.deleted, 'false') <> 'true'
+)
+
+(
+    select 'missing' as problem, month_end, deal_key, stage_key from standing
+    except all
+    select 'missing' as problem, month_end, deal_key, stage_key from {{ ref('fct_pipeline_month_end') }}
+)
+union all
+(
+    select 'too much' as problem, month_end, deal_key, stage_key from {{ ref('fct_pipeline_month_end') }}
+    except all
+    select 'too much' as problem, month_end, deal_key, stage_key from standing
+)

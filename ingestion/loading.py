@@ -97,7 +97,7 @@ def load_new(warehouse: Path, landing_root: Path) -> list[LoadReport]:
     prepare(warehouse)
     reports = []
     with open_warehouse(warehouse) as connection:
-        connection.execute("set preserve_insertion_order = true; set memory_limit = '2GB'")
+        connection.execute("set preserve_insertion_order = true; set memory_limit = '256MB'")
         loaded = {row[0] for row in connection.execute("select window_id from raw._windows").fetchall()}
         landing = Landing(landing_root)
         if landing.window_ids() <= loaded:
@@ -147,7 +147,7 @@ def _load_part(
     connection.execute(
         """create or replace temp table _part as
            select json_extract_string(json, '$.id') as record_id, json, row_number() over () as line
-           from read_ndjson_objects(?, maximum_object_size = 134217728)""",
+           from read_ndjson_objects(?, maximum_object_size = 16777216)""",
         [str(path)],
     )
     given = [window.source, window.extracted_at, window.window_id, sequence, number]

@@ -1,0 +1,18 @@
+"""`make bench [ARGS]`: every measurement, or those named: `python -m benchmarks extraction`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+ALL = ("extraction",)
+
+
+def main() -> None:
+    for name in sys.argv[1:] or ALL:
+        print(f"# {name}", flush=True)
+        importlib.import_module(f"benchmarks.{name}").main()
+
+
+if __name__ == "__main__":
+    main()

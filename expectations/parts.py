@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from expectations.gate import rule
+from expectations.gate import Facts, rule
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,10 +67,14 @@ def ratio_to_history(
     return (now / before).where((before > 0) & (now.combine(before, max) >= at_least))
 
 
-def vanished(frame: pd.DataFrame, segment: str, measure: str, history: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """Months the last accepted audit saw with a measure of 20 or more and that are not there any longer."""
-    there = set(history_key(frame, segment))
-    return sorted(key for key, seen in history.items() if seen.get(measure, 0) >= 20 and key not in there)
+def vanished(frame: pd.DataFrame, segment: str, measure: str, facts: Facts) -> list[str]:
+    """Months up to as-of that the last accepted audit saw with a measure of 20 or more and that are gone."""
+    there, last = set(history_key(frame, segment)), f"{facts.last_complete_month:%Y-%m}"
+    return sorted(
+        key
+        for key, seen in facts.history.items()
+        if seen.get(measure, 0) >= 20 and key not in there and key.split("|")[1] <= last
+    )
 
 
 def history_key(frame: pd.DataFrame, segment: str) -> pd.Series:

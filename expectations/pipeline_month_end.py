@@ -95,7 +95,7 @@ def months(frame: pd.DataFrame, facts: Facts) -> pd.DataFrame:
 def month_rules(frame: pd.DataFrame, facts: Facts) -> list[Any]:
     import great_expectations.expectations as gxe
 
-    gone = parts.vanished(frame, "source", "deals", facts.history)
+    gone = parts.vanished(frame, "source", "deals", facts)
     rules = [
         parts.between("orphan_share", "months_are_dense",
                       "a deal that stayed in its stage all month is listed at the month end before, too", None, 0.5),

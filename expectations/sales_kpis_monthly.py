@@ -101,7 +101,7 @@ def months(frame: pd.DataFrame, facts: Facts) -> pd.DataFrame:
 def month_rules(frame: pd.DataFrame, facts: Facts) -> list[Any]:
     import great_expectations.expectations as gxe
 
-    gone = parts.vanished(frame, "pipeline_key", "created", facts.history)
+    gone = parts.vanished(frame, "pipeline_key", "created", facts)
     last = _last_month(facts)
     return [
         parts.between("_step", "months_are_dense", "a pipeline has a row for every month, also where nothing happened",

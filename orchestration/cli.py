@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -48,8 +49,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _failed(error: Exception, as_json: bool) -> int:
     """Show an error as one paragraph (or one JSON object) and turn it into an exit code."""
-    logging.getLogger("funnel").error("command failed", exc_info=error)
     shown = explain(error)
+    logger = logging.getLogger("funnel")
+    if logger.handlers:  # the log of a home that was found and can be written
+        logger.error("command failed", exc_info=error)
+    elif shown is not error:
+        traceback.print_exception(error)  # a bug before there is a log: better shown than lost
     code = exit_code(shown)
     if as_json:
         print(json.dumps({"code": code, "message": str(shown)}, ensure_ascii=False))

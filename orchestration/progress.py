@@ -58,7 +58,8 @@ class Bars:
     """A bar a stream, then a spinner with the name of what dbt is building."""
 
     def __init__(self, display: Any) -> None:
-        self._display, self._tasks, self._lock, self._built = display, {}, Lock(), 0
+        self._display, self._lock, self._built = display, Lock(), 0
+        self._tasks: dict[str, Any] = {}
 
     def say(self, text: str) -> None:
         if node := _node(text):

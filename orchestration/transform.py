@@ -10,7 +10,7 @@ from dagster_dbt import DagsterDbtTranslator, dbt_assets
 from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from ingestion.settings import Settings
-from orchestration import dbt_build, reconcile
+from orchestration import clock, dbt_build, reconcile, warehouse
 from orchestration.dbt_build import Node
 from orchestration.resources import WRITER, RunRequest
 
@@ -38,6 +38,7 @@ def models(settings: Settings) -> dg.AssetsDefinition:
             nodes = dbt_build.build(session, selection(context, manifest, translator))
             if reconcile.read_again(session):
                 nodes = dbt_build.build(session)
+            clock.check_range(session.as_of, warehouse.first_event(session.path), session.started_at)
             yield from events(nodes, manifest, translator, set(context.selected_asset_check_keys))
             dbt_build.judge(session, nodes)
 

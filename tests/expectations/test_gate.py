@@ -204,6 +204,17 @@ def test_mutation_is_refused_by_name(guard: Guard, with_history: bool, name: str
     assert found[name].failing_rows or found[name].observed
 
 
+@pytest.mark.parametrize("guard", gate.guards(), ids=lambda guard: guard.name)
+def test_replay_of_the_past_is_not_a_vanished_month(guard: Guard) -> None:
+    frame = accepted(guard)
+    column = "month" if "month" in frame else "month_end"
+    past = frame[frame[column] < "2026-01-01"]
+    if "is_complete_month" in past:
+        past = past.assign(is_complete_month=past[column] < "2025-12-01")
+    facts = Facts(date(2025, 11 if column == "month" else 12, 1), history(guard).history)
+    assert refusals(guard, past, facts) == {}
+
+
 def test_every_rule_is_killed_by_some_mutation() -> None:
     killed = {(guard.name, name) for guard, _, name, _ in CASES}
     declared = {

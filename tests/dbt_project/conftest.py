@@ -1,6 +1,7 @@
 """One dbt process for all tests of the project: models are compiled and built once a session."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -16,24 +17,33 @@ SAMPLES = Path(__file__).parents[3] / "shared" / "contracts" / "hubspot" / "samp
 
 
 class Dbt:
-    """dbt in this process. Every call names its FUNNEL_HOME; the parsed project is shared by all calls."""
+    """dbt in this process. A warehouse is moved to one and the same place for each call, because another FUNNEL_HOME
+    would make dbt parse the whole project again; and its connection, which dbt keeps, is closed afterwards."""
 
-    def __init__(self, target: Path):
+    def __init__(self, root: Path):
         from dbt.cli.main import dbtRunner
 
-        self.target = target
+        self.home, self.target = root / "home", root / "target"
+        self.home.mkdir()
         self.runner = dbtRunner()
 
-    def __call__(self, home: Path, *arguments: str) -> list:
-        """Runs dbt on `home`/warehouse.duckdb; returns the node results. Fails the test when a node fails."""
+    def __call__(self, warehouse: Path, *arguments: str) -> list:
+        """Runs dbt on this DuckDB file; returns the node results. Fails the test when a node fails."""
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
         before = os.environ.get("FUNNEL_HOME")
-        os.environ["FUNNEL_HOME"] = str(home)
+        os.environ["FUNNEL_HOME"] = str(self.home)
+        shutil.move(warehouse, self.home / "warehouse.duckdb")
         try:
             outcome = self.runner.invoke(
                 [*arguments, "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--quiet"]
                 + ["--target-path", str(self.target), "--log-path", str(self.target / "logs")]
             )
         finally:
+            if DuckDBConnectionManager._ENV is not None:
+                DuckDBConnectionManager._ENV.close()
+                DuckDBConnectionManager.close_all_connections()
+            shutil.move(self.home / "warehouse.duckdb", warehouse)
             os.environ.pop("FUNNEL_HOME") if before is None else os.environ.update(FUNNEL_HOME=before)
         if outcome.exception is not None:
             raise outcome.exception
@@ -44,15 +54,15 @@ class Dbt:
 
 @pytest.fixture(scope="session")
 def dbt(tmp_path_factory) -> Dbt:
-    return Dbt(tmp_path_factory.mktemp("target"))
+    return Dbt(tmp_path_factory.mktemp("dbt"))
 
 
 @pytest.fixture(scope="session")
 def compiled(dbt, tmp_path_factory) -> dict[str, str]:
     """{model: SQL} of a full build (nothing exists yet, so that incremental models compile to all of it)."""
-    home = tmp_path_factory.mktemp("empty")
-    make_warehouse(home / "warehouse.duckdb").close()
-    dbt(home, "compile")
+    warehouse = tmp_path_factory.mktemp("empty") / "empty.duckdb"
+    make_warehouse(warehouse).close()
+    dbt(warehouse, "compile")
     return read_compiled(dbt.target)
 
 

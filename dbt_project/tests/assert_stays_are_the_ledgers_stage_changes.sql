@@ -42,5 +42,5 @@ select
     stays.stage_id as stay_stage_id
 from ledger
 full outer join stays on ledger.deal_key = stays.deal_key and ledger.n = stays.n
-left join {{ ref('int_merges') }} as merges on coalesce(ledger.deal_key, stays.deal_key) = merges.loser_deal_key
-where merges.loser_deal_key is null and ledger.stage_id is distinct from stays.stage_id
+left join {{ ref('int_merges') }} as merged on coalesce(ledger.deal_key, stays.deal_key) = merged.loser_deal_key
+where merged.loser_deal_key is null and ledger.stage_id is distinct from stays.stage_id

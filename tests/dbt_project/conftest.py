@@ -36,8 +36,11 @@ class Dbt:
         shutil.move(warehouse, self.home / "warehouse.duckdb")
         try:
             outcome = self.runner.invoke(
-                [*arguments, "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--quiet"]
-                + ["--target-path", str(self.target), "--log-path", str(self.target / "logs")]
+                [
+                    *arguments,
+                    *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--quiet"),
+                    *("--target-path", str(self.target), "--log-path", str(self.target / "logs")),
+                ]
             )
         finally:
             if DuckDBConnectionManager._ENV is not None:

@@ -49,9 +49,9 @@ def visits(versions: list[dict], members: dict[str, set[str]]) -> list[tuple[int
         now = next((p for t, p in reversed(pipelines) if t <= at), None)
         coming = next(((t, p) for t, p in pipelines if t > at), None)
         later = stages[n + 1][0] if n + 1 < len(stages) else None
-        if coming and coming[0] - at <= TWO_SECONDS and (later is None or later - coming[0] > TWO_SECONDS):
-            if coming[1] in known or not known:
-                return coming[1]
+        paired = coming and coming[0] - at <= TWO_SECONDS and (later is None or later - coming[0] > TWO_SECONDS)
+        if paired and (coming[1] in known or not known):
+            return coming[1]
         if not known or now in known:
             return now or (coming[1] if coming else "unknown")
         if coming and coming[1] in known:

@@ -94,8 +94,7 @@ def add(
     ]
     con.execute(
         "insert into raw._windows values (?, ?, ?, 'hubspot', ?, ?, null, ?, ?, ?, ?, 1, 0, 1.0, '{}')",
-        [window, seq, source, stream, kind or ("incremental" if known else "full")]
-        + [extracted_at, extracted_at, extracted_at, len(rows)],
+        [window, seq, source, stream, kind or ("incremental" if known else "full"), *[extracted_at] * 3, len(rows)],
     )
     if rows:
         con.executemany(f"insert into raw.hubspot__{stream} values (?, ?, ?, ?, ?, ?, ?, ?)", rows)

@@ -18,7 +18,14 @@ TABLES = (
     "marts.dim_stages_history",
     "marts.dim_pipelines",
 )
-MODELS = ("--select", "+fct_stage_transitions", "+fct_deal_events", "+dim_stages", "+dim_stages_history", "+dim_pipelines")
+MODELS = (
+    "--select",
+    "+fct_stage_transitions",
+    "+fct_deal_events",
+    "+dim_stages",
+    "+dim_stages_history",
+    "+dim_pipelines",
+)
 
 
 def snapshot(path):

@@ -29,7 +29,8 @@ def moves(con, deal_id, *columns):
     """Stage ids (or other columns) of a deal's stays in order."""
     chosen = ", ".join(columns) or "split_part(to_stage_key, ':', 3)"
     rows = con.execute(
-        f"select {chosen} from marts.fct_stage_transitions where source_deal_id = ? order by visit_number", [str(deal_id)]
+        f"select {chosen} from marts.fct_stage_transitions where source_deal_id = ? order by visit_number",
+        [str(deal_id)],
     ).fetchall()
     return [row[0] if len(row) == 1 else row for row in rows]
 
@@ -163,15 +164,24 @@ def test_recorded_at_is_ours_but_for_the_first_full_sync(con):
 
 def test_stages_by_flags_names_and_places(con):
     found = dict(
-        con.execute("select split_part(stage_key, ':', 3) || '/' || split_part(stage_key, ':', 2), stage_category "
-                    "from marts.dim_stages").fetchall()
+        con.execute(
+            "select split_part(stage_key, ':', 3) || '/' || split_part(stage_key, ':', 2), stage_category "
+            "from marts.dim_stages"
+        ).fetchall()
     )
-    assert found["closedwon/default"] == "won" and found["closedlost/default"] == "lost"
-    assert found["e_won/east"] == "won" and found["e_lost/east"] == "lost"
-    assert found["e_new/east"] == "prospecting" and found["e_offer/east"] == "proposal"
-    assert found["e_onboarding/east"] == "fulfilment"
-    assert found["appointmentscheduled/default"] == "meeting" and found["qualifiedtobuy/default"] == "qualification"
-    assert found["contractsent/default"] == "closing" and found["legacy/default"] == "unknown"
+    assert found == found | {
+        "closedwon/default": "won",
+        "closedlost/default": "lost",
+        "e_won/east": "won",
+        "e_lost/east": "lost",
+        "e_new/east": "prospecting",
+        "e_offer/east": "proposal",
+        "e_onboarding/east": "fulfilment",
+        "appointmentscheduled/default": "meeting",
+        "qualifiedtobuy/default": "qualification",
+        "contractsent/default": "closing",
+        "legacy/default": "unknown",
+    }
 
 
 def test_versions_of_a_stage_that_went_and_came_back(con):
@@ -190,8 +200,8 @@ def test_versions_of_a_stage_that_went_and_came_back(con):
 
 
 MUTATIONS = {
-    "assert_stays_tile_a_deals_life": "update marts.fct_stage_transitions set exited_at = exited_at + interval '1 millisecond' "
-    "where source_deal_id = '1' and visit_number = 2",
+    "assert_stays_tile_a_deals_life": "update marts.fct_stage_transitions "
+    "set exited_at = exited_at + interval '1 millisecond' where source_deal_id = '1' and visit_number = 2",
     "assert_stays_are_the_ledgers_stage_changes": "delete from marts.fct_stage_transitions "
     "where source_deal_id = '1' and visit_number = 5",
     "assert_last_event_is_the_objects_value": "update intermediate.int_deal_values set value = '11.00' "

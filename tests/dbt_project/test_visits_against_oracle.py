@@ -109,8 +109,8 @@ def test_visits_are_what_the_oracle_says(chain, batch, random):
     found: dict[int, list] = {deal_id: [] for deal_id in range(len(batch))}
     ends: dict[int, list] = {deal_id: [] for deal_id in range(len(batch))}
     rows = chain.rows(
-        "select source_deal_id::int, visit_number, epoch_ms(entered_at), epoch_ms(exited_at), pipeline_key, to_stage_key "
-        "from marts.fct_stage_transitions order by 1, 2"
+        "select source_deal_id::int, visit_number, epoch_ms(entered_at), epoch_ms(exited_at), pipeline_key, "
+        "to_stage_key from marts.fct_stage_transitions order by 1, 2"
     )
     zero = int(START.timestamp() * 1000)
     for deal_id, number, entered, exited, pipeline_key, stage_key in rows:
@@ -123,7 +123,9 @@ def test_visits_are_what_the_oracle_says(chain, batch, random):
         tiled = [at for at, _, _ in expected[1:]] + [None] * bool(expected)
         if found[deal_id] != expected or ends[deal_id] != tiled:
             differing.append((versions, expected, found[deal_id], ends[deal_id]))
-    assert not differing, "deal, expected, found, ends: {}\n{}\n{}\n{}".format(*min(differing, key=lambda d: len(str(d[0]))))
+    assert not differing, "deal, expected, found, ends: {}\n{}\n{}\n{}".format(
+        *min(differing, key=lambda d: len(str(d[0])))
+    )
 
 
 def test_batches_hold_the_hard_cases(chain):

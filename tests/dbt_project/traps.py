@@ -74,7 +74,10 @@ SIMPLE = [
     # 7 created in a late stage
     deal(7, stages((day(1, 1), CONTRACT), (day(1, 3), WON))),
     # 12 no amount, an amount, zero; 13 a currency switch; 14 an edited close date
-    deal(12, stages((day(1, 1), APP), (day(1, 3), QUAL), (day(1, 5), PRES), amount=[(day(1, 2), "500"), (day(1, 5), "0")])),
+    deal(
+        12,
+        stages((day(1, 1), APP), (day(1, 3), QUAL), (day(1, 5), PRES), amount=[(day(1, 2), "500"), (day(1, 5), "0")]),
+    ),
     deal(13, stages((day(1, 1), APP), (day(1, 3), QUAL), deal_currency_code=[(day(1, 1), "EUR"), (day(1, 3), "usd")])),
     deal(14, stages((day(1, 1), APP), closedate=[(day(1, 1), "2026-03-31"), (day(4, 2), "1775088000000")])),
     # 15 three moves in one millisecond, one back to where it was
@@ -99,7 +102,15 @@ SIMPLE = [
         },
     ),
     # 26 history entries that do not parse stand aside; 28 a change that no history tells; 32 no history at all
-    deal(26, stages(("soon", WON), (day(1, 1), APP), pipeline=[(day(1, 1), "default")], amount=[(day(1, 1), "ten"), (day(1, 2), "10")])),
+    deal(
+        26,
+        stages(
+            ("soon", WON),
+            (day(1, 1), APP),
+            pipeline=[(day(1, 1), "default")],
+            amount=[(day(1, 1), "ten"), (day(1, 2), "10")],
+        ),
+    ),
     deal(28, stages((day(1, 1), APP), amount=[(day(1, 1), "10")]), updated=day(1, 9), properties={"amount": "12.50"}),
     deal(32, updated=day(1, 9), created=day(1, 3), properties={"dealstage": QUAL, "pipeline": "default"}),
     # 30 what happens at or after as_of has not happened
@@ -155,7 +166,12 @@ def second(con):
 
 def third(con):
     """A merge of the survivor, a restoration, a purge, an absence taken back, backdated history."""
-    add(con, "deal_pipelines", [without(SALES, PRES), RENEWALS, renamed(EAST, "e_new", "Лид", day(7, 5))], extracted_at=EXTRACTED[2])
+    add(
+        con,
+        "deal_pipelines",
+        [without(SALES, PRES), RENEWALS, renamed(EAST, "e_new", "Лид", day(7, 5))],
+        extracted_at=EXTRACTED[2],
+    )
     add(
         con,
         "deals",

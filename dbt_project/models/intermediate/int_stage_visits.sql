@@ -36,7 +36,7 @@ events as (
     where
         field in ('stage', 'pipeline')
         and value is not null
-        {% if is_incremental() %}and deal_key in (select deal_key from affected){% endif %}
+        {% if is_incremental() %}and deal_key in (select affected.deal_key from affected){% endif %}
 ),
 
 pipeline_changes as (
@@ -186,7 +186,8 @@ explained_changes as (
             changes.deal_key = stages.deal_key
             and changes.pipeline_id = stages.pipeline_id
             and {{ epoch_us('stages.effective_at') }}
-            between {{ epoch_us('changes.effective_at') }} - 2000000 and {{ epoch_us('changes.effective_at') }} + 2000000
+            between {{ epoch_us('changes.effective_at') }} - 2000000
+            and {{ epoch_us('changes.effective_at') }} + 2000000
     where changes.kind = 0 and changes.is_change and stages.kind = 1
 ),
 

@@ -21,8 +21,8 @@ with visits as (
         end as reach
     from {{ ref('int_stage_visits') }} as visits
     inner join {{ ref('int_stages') }} as stages on visits.stage_key = stages.stage_key
-    left join {{ ref('int_merges') }} as merges on visits.deal_key = merges.loser_deal_key
-    where visits.entered_at < {{ as_of() }} and merges.loser_deal_key is null
+    left join {{ ref('int_merges') }} as merged on visits.deal_key = merged.loser_deal_key
+    where visits.entered_at < {{ as_of() }} and merged.loser_deal_key is null
 ),
 
 framed as (

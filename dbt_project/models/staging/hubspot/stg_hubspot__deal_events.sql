@@ -10,10 +10,18 @@
 with
 {% if is_incremental() %}
 affected as (
-    select source, source_deal_id from {{ ref('stg_hubspot__deal_versions') }} where window_seq > {{ seen_up_to() }}
+    select
+        source,
+        source_deal_id
+    from {{ ref('stg_hubspot__deal_versions') }}
+    where window_seq > {{ seen_up_to() }}
     union
     -- The loser of a merge changed although its own record did not.
-    select source, loser_id from {{ ref('stg_hubspot__deal_merges') }} where window_seq > {{ seen_up_to() }}
+    select
+        source,
+        loser_id
+    from {{ ref('stg_hubspot__deal_merges') }}
+    where window_seq > {{ seen_up_to() }}
     union
     select
         source,
@@ -53,7 +61,7 @@ versions as (
     where
         reject_reason is null
         {% if is_incremental() %}
-        and (source, source_deal_id) in (select source, source_deal_id from affected)
+        and (source, source_deal_id) in (select affected.source, affected.source_deal_id from affected)
         {% endif %}
 ),
 
@@ -75,15 +83,15 @@ absences as (
         where record_id like 'deals:%'
     ) as raw_absences
     {% if is_incremental() %}
-    where (source, source_deal_id) in (select source, source_deal_id from affected)
+    where (source, source_deal_id) in (select affected.source, affected.source_deal_id from affected)
     {% endif %}
 ),
 
-merges as (
+merged as (
     select *
     from {{ ref('stg_hubspot__deal_merges') }}
     {% if is_incremental() %}
-    where (source, loser_id) in (select source, source_deal_id from affected)
+    where (source, loser_id) in (select affected.source, affected.source_deal_id from affected)
     {% endif %}
 ),
 
@@ -130,7 +138,7 @@ entries as (
         {{ hubspot_deal_field('history.key') }} as field,
         {{ explode_positions('history.value', 'entry') }}
     from histories
-    where history.key in ('{{ hubspot_deal_history_fields().keys() | join("', '") }}')
+    where {{ hubspot_deal_field('history.key') }} is not null
 ),
 
 typed as (
@@ -238,7 +246,7 @@ property_values as (
         {{ hubspot_deal_field('property.key') }} as field,
         {{ hubspot_field_value(hubspot_deal_field('property.key'), blank_to_null('property.value')) }} as value
     from properties
-    where property.key in ('{{ hubspot_deal_history_fields().keys() | join("', '") }}')
+    where {{ hubspot_deal_field('property.key') }} is not null
 ),
 
 -- The newest version disagrees with the history: the change was not recorded by the source.
@@ -373,7 +381,7 @@ merge_events as (
         first_extracted_at,
         first_window_seq,
         'object_diff' as origin
-    from merges
+    from merged
 ),
 
 -- Together ------------------------------------------------------------------------------------------------------
@@ -405,7 +413,7 @@ newest_windows as (
         union all
         select source, source_deal_id, window_seq from absences
         union all
-        select source, loser_id, window_seq from merges
+        select source, loser_id, window_seq from merged
     ) as inputs
     group by source, source_deal_id
 )

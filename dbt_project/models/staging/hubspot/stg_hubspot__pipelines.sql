@@ -41,7 +41,7 @@ select
     coalesce({{ parse_boolean('r.archived') }}, not {{ parse_boolean('r.active') }}, false) as is_archived,
     {{ parse_timestamp('r.createdAt') }} as created_at,
     {{ parse_timestamp('r.updatedAt') }} as updated_at,
-    r.stages as stages,
+    r.stages,
     extracted_at,
     window_seq
 from records

@@ -65,7 +65,7 @@ entries as (
         {{ hubspot_deal_field('history.key') }} as field,
         {{ explode('history.value', 'entry') }}
     from properties
-    where history.key in ('{{ hubspot_deal_history_fields().keys() | join("', '") }}')
+    where {{ hubspot_deal_field('history.key') }} is not null
 )
 
 select
@@ -87,7 +87,8 @@ select
     'deals' as stream,
     source_deal_id as record_id,
     case
-        when {{ parse_timestamp('entry.timestamp') }} is null then 'history entry of ' || property || ': timestamp is not a date'
+        when {{ parse_timestamp('entry.timestamp') }} is null
+            then 'history entry of ' || property || ': timestamp is not a date'
         else 'history entry of ' || property || ': value does not parse'
     end as reason,
     false as is_superseded,

@@ -15,14 +15,15 @@ typed as (
     select
         source,
         pipeline_id,
-        coalesce(stage.id, stage.stageId) as stage_id,
+        coalesce(stage.id, stage.stageId) as stage_id, -- noqa: CP02
         {{ blank_to_null('stage.label') }} as label,
         {{ parse_integer('stage.displayOrder') }} as display_order,
         stage_position as list_position,
         {{ parse_boolean('stage.metadata.isClosed') }} as is_closed,
         {{ parse_double(blank_to_null('stage.metadata.probability')) }} as probability,
         is_pipeline_archived
-        or coalesce({{ parse_boolean('stage.archived') }}, not {{ parse_boolean('stage.active') }}, false) as is_archived,
+        or coalesce({{ parse_boolean('stage.archived') }}, not {{ parse_boolean('stage.active') }}, false)
+            as is_archived,
         {{ parse_timestamp('stage.createdAt') }} as created_at,
         {{ parse_timestamp('stage.updatedAt') }} as updated_at,
         extracted_at,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,7 +37,7 @@ class RunRequest(dg.ConfigurableResource):
         return find(run_id) or self._open(run_id, context)
 
     def _open(self, run_id: str, context: Any) -> Session:
-        from orchestration.runner import reap
+        from orchestration.runner import reap, remember
 
         settings, now = load_settings(), datetime.now(UTC)
         home = Home(settings.home)
@@ -47,6 +48,7 @@ class RunRequest(dg.ConfigurableResource):
         check_sources(settings, request.sources)
         as_of = parse_as_of(request.as_of, settings.config.reporting_timezone, now)
         session = Session(request, settings, run_id, as_of, now, say=context.log.info)
+        atexit.register(lambda: remember(session, session.publication is not None))
         return register(session)
 
 

@@ -108,9 +108,7 @@ def _locked(settings: Settings, job: str, begin: Callable[[], Session]) -> Outco
             _log_to(home)
             session = register(begin())
             success = _execute(session, job)
-            outcome = conclude(session, success)
-            write_atomically(home.last_run, json.dumps(asdict(outcome), indent=1, ensure_ascii=False))
-            return outcome
+            return remember(session, success)
     except OSError as error:
         raise explain(error) from error
 
@@ -139,6 +137,13 @@ def _execute(session: Session, job: str) -> bool:
         logging.getLogger("funnel").exception("run %s failed outside its steps", session.run_id)
         session.failure = session.failure or explain(error)
         return False
+
+
+def remember(session: Session, success: bool) -> Outcome:
+    """The run's outcome, kept for `funnel status`."""
+    outcome = conclude(session, success)
+    write_atomically(session.home.last_run, json.dumps(asdict(outcome), indent=1, ensure_ascii=False))
+    return outcome
 
 
 def conclude(session: Session, success: bool) -> Outcome:

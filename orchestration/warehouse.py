@@ -95,6 +95,8 @@ def read_rates(path: Path) -> list[tuple[str, str, date | None, Decimal]]:
 def _rate(path: Path, line: int, row: dict[str, str]) -> tuple[str, str, date | None, Decimal]:
     currency, kind, day, rate = ((row.get(name) or "").strip() for name in ("currency", "kind", "date", "rate"))
     try:
+        if None in row:
+            raise ValueError("more than four values (a decimal comma?)")
         if len(currency) != 3 or not currency.isupper():
             raise ValueError(f"'{currency}' is not a three-letter currency code")
         if kind not in RATE_KINDS:

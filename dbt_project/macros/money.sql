@@ -45,11 +45,12 @@ coalesce({{ close_date }}, {{ to_reporting_date(closed_at) }})
 {%- endif -%}
 {%- endmacro %}
 
-{#- The vendor's word for the kind of deal; whatever runs in a renewal pipeline is a renewal. -#}
+{#- The vendor's word for the kind of deal; in a renewal pipeline all but explicit new business is a renewal. -#}
 {% macro deal_type_of(given, is_renewal_pipeline) -%}
 case
-        when {{ is_renewal_pipeline }} or regexp_matches(lower({{ given }}), 'renew|продлен') then 'renewal'
+        when regexp_matches(lower({{ given }}), 'renew|продлен') then 'renewal'
         when lower({{ given }}) in ('newbusiness', 'new_business', 'new business') then 'new_business'
+        when {{ is_renewal_pipeline }} then 'renewal'
         when lower({{ given }}) in ('existingbusiness', 'existing_business', 'existing business', 'upsell') then 'upsell'
         else 'other'
     end

@@ -8,7 +8,7 @@ parsed as (
     select source, 'companies' as object, source_company_id as record_id, is_archived, merged_ids
     from {{ ref('stg_hubspot__companies') }}
     union all
-    select source, 'leads' as object, source_lead_object_id as record_id, is_archived, [] as merged_ids
+    select source, 'leads' as object, source_lead_object_id as record_id, is_archived, merged_ids
     from {{ ref('stg_hubspot__lead_objects') }}
 ),
 
@@ -24,8 +24,9 @@ landed as (
     union all
     select rejects.source, rejects.stream, rejects.record_id, max_by(rejects.is_archived, rejects.window_seq), false
     from {{ ref('stg_hubspot__rejected_objects') }} as rejects
-    anti join parsed
+    left join parsed
         on rejects.source = parsed.source and rejects.stream = parsed.object and rejects.record_id = parsed.record_id
+    where parsed.record_id is null
     group by 1, 2, 3
 ),
 

@@ -6,7 +6,7 @@ versions as (
         source, record_id, extracted_at, window_id, window_seq, part, line,
         from_json(record, '{"createdAt":"VARCHAR","updatedAt":"VARCHAR","archived":"BOOLEAN","archivedAt":"VARCHAR",
             "properties":{"createdate":"VARCHAR","hs_createdate":"VARCHAR","hs_lead_type":"VARCHAR","hs_lead_label":"VARCHAR","hs_pipeline":"VARCHAR",
-            "hs_pipeline_stage":"VARCHAR","hubspot_owner_id":"VARCHAR"}}') as r
+            "hs_pipeline_stage":"VARCHAR","hubspot_owner_id":"VARCHAR","hs_merged_object_ids":"VARCHAR"}}') as r
     from {{ source('raw_hubspot', 'hubspot__leads') }}
 ),
 
@@ -29,5 +29,6 @@ select
     {{ parse_timestamp('r.updatedAt') }} as updated_at,
     coalesce(r.archived, false) as is_archived,
     {{ parse_timestamp('r.archivedAt') }} as archived_at,
+    {{ merged_ids('p.hs_merged_object_ids', "''", 'record_id') }} as merged_ids,
     extracted_at, window_id, window_seq
 from newest

@@ -1,0 +1,112 @@
+"""What the demo prints out of a publication: the proof against the stand-in's truth, the sales figures, the stages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+if TYPE_CHECKING:
+    from orchestration.demo import StandIn
+
+TABLES = {
+    "deals": (
+        "dim_deals",
+        """deal_key, is_deleted, merged_into_deal_key, outcome,
+           case when merged_into_deal_key is null then struct_pack(pipeline_key, stage_key, owner_key, currency,
+               amount := amount::decimal(18, 2), created := created_at::timestamptz, closed := closed_at::timestamptz,
+               is_open, is_won, is_lost) end""",
+    ),
+    "transitions": (
+        "fct_stage_transitions",
+        """deal_key, visit_number, pipeline_key, from_stage_key, to_stage_key, entered_at::timestamptz,
+           exited_at::timestamptz, transition_type, exit_type, is_current""",
+    ),
+    "month_ends": (
+        "fct_pipeline_month_end",
+        "month_end::date, deal_key, pipeline_key, stage_key, owner_key, amount::decimal(18, 2), currency",
+    ),
+}
+WRONG = {
+    "merged": "merged", "archived": "archived", "purged": "purged", "restored": "restored", "backdated": "backdated",
+    "history_tied": "with several events in one millisecond", "reopened": "reopened",
+    "retired_stage": "in stages that are gone",
+}  # fmt: skip
+
+
+def streams(reports: Sequence[dict[str, Any]]) -> str:
+    """Records by stream, four to a line."""
+    texts = [f"{r['stream']} {r['rows']:,}" for r in reports if r["rows"] and r["stream"] != "source_counts"]
+    return "\n".join("  " + " · ".join(texts[n : n + 6]) for n in range(0, len(texts), 6))
+
+
+def proof(database: Path, source: StandIn, folder: Path) -> bool:
+    """Compare every row with the stand-in's truth; True when all agree."""
+    print("\nProof, row by row against the stand-in's own truth:")
+    agreed = True
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute(f"attach '{database}' as published (read_only)")
+        for table, (mart, columns) in TABLES.items():
+            path = source.truth(table, folder)
+            theirs = f"""select {columns} from read_json('{path}', format = 'newline_delimited', sample_size = -1,
+                         maximum_object_size = 33554432)"""
+            ours = f"select {columns} from published.marts.{mart}"
+            counts = [
+                connection.execute(f"select count(*) from ({sql})").fetchall()[0][0]
+                for sql in (theirs, ours, f"{theirs} except all {ours}", f"{ours} except all {theirs}")
+            ]
+            rows, _, missing, extra = counts
+            agreed &= not missing and not extra
+            print(f"  {mart}: {rows - missing:,} of {rows:,} rows agree" + (f", {extra:,} differ" if extra else ""))
+            path.unlink()
+    naive = source.naive()
+    print(
+        "  deals that a naive reader gets wrong: "
+        + ", ".join(f"{naive[key]} {WRONG[key]}" for key in WRONG if key in naive)
+    )
+    return agreed
+
+
+def sales(database: Path) -> None:
+    """The seven figures of the trade, of the last four complete months, all pipelines together."""
+    rows = _rows(
+        database,
+        """select strftime(month, '%Y-%m') as month, new_leads, lead_to_deal_rate, average_deal_size,
+                  average_sales_cycle_days, won_count, lost_count, win_rate, open_opportunities,
+                  pipeline_velocity_per_day
+           from marts.mart_sales_kpis_monthly where is_rollup and is_complete_month order by month desc limit 4""",
+    )
+    print("\n  month    leads  lead→deal  deal size  cycle d    won/lost  win rate   open  velocity €/day")
+    for row in reversed(rows):
+        month, leads, rate, size, cycle, won, lost, win, open_, velocity = row
+        print(
+            f"  {month}  {leads:>5}  {_share(rate):>9}  {size:>9,.0f}  {cycle:>7.1f}  {won:>4}/{lost:<5}  {_share(win):>8}"
+            f"  {open_:>5}  {velocity:>14,.0f}"
+        )
+
+
+def stages(database: Path) -> None:
+    """Transitions into each open stage with the median days of finished stays, the busiest first."""
+    rows = _rows(
+        database,
+        """select s.stage_name, s.stage_category, count(*) as entered,
+                  count(*) filter (t.transition_type = 'backward') as backward,
+                  median(t.duration_seconds) / 86400 as days
+           from marts.fct_stage_transitions t join marts.dim_stages s on s.stage_key = t.to_stage_key
+           where s.is_open group by s.stage_key, s.stage_name, s.stage_category order by entered desc limit 8""",
+    )
+    print("\n  stage                       category        entered  backward  median days")
+    for name, category, entered, backward, days in rows:
+        print(f"  {name:<26}  {category:<14}  {entered:>7,}  {backward:>8,}  {days or 0:>11.1f}")
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1%}"
+
+
+def _rows(database: Path, sql: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(database), read_only=True) as connection:
+        return connection.execute(sql).fetchall()

@@ -116,6 +116,7 @@ def test_merged_deals_have_events_and_no_stays(con):
 def test_deleted_restored_purged(con):
     assert ledger(con, 11, "deleted") == [("true", "06-15", "tombstone"), ("false", "07-15", "object_diff")]
     assert ledger(con, 20, "deleted") == [("true", "07-20", "sweep")]
+    assert ledger(con, 34, "deleted") == [("true", "05-31", "tombstone")]
     # It came back: the absence was none. Archived twice: restored in between when it was last modified.
     assert ledger(con, 21, "deleted") == []
     assert ledger(con, 29, "deleted") == [

@@ -101,7 +101,7 @@ def load(chain, batch, random) -> None:
     chain.con.executemany("insert into raw.hubspot__deals values (?, ?, ?, ?, ?, ?, ?, ?)", shape)
 
 
-@settings(PROFILE, max_examples=25)
+@settings(PROFILE, max_examples=15)
 @given(batch=st.lists(deals(), min_size=30, max_size=60), random=st.randoms(use_true_random=False))
 def test_visits_are_what_the_oracle_says(chain, batch, random):
     load(chain, batch, random)

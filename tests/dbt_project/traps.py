@@ -140,6 +140,9 @@ def first(con):
             deal(27, {"dealstage": [(day(1, 1), "late_stage")], "pipeline": [(day(1, 1), "default")]}),
             deal(29, stages((day(1, 1), APP)), archived=True, archivedAt=day(5, 1)),
             deal(31, stages((day(1, 1), APP), amount=[(day(1, 1), "10")])),
+            # 34 archived while the lists were read: its older state is in the same window, behind the newer one
+            deal(34, stages((day(1, 1), APP)), updated=day(5, 1), archived=True, archivedAt=day(5, 31)),
+            deal(34, stages((day(1, 1), APP)), updated=day(5, 1)),
         ],
         extracted_at=EXTRACTED[0],
     )

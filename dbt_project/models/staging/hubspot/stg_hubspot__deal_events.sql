@@ -54,7 +54,7 @@ versions as (
         line,
         row_number() over (
             partition by source, source_deal_id
-            order by window_seq, part, line
+            order by window_seq, state_at, part, line
         ) as version_number,
         count(*) over (partition by source, source_deal_id) as version_count
     from {{ ref('stg_hubspot__deal_versions') }}

@@ -91,6 +91,8 @@ select
         when closedate_text is not null and close_date_at is null then 'closedate is not a date'
         when created_text is not null and source_created_at is null then 'createdAt is not a date'
     end as reject_reason,
+    -- Within one window lists are read side by side, so that lines alone do not tell which state came last.
+    coalesce(greatest(updated_at, archived_at), extracted_at) as state_at,
     extracted_at,
     window_id,
     window_seq,

@@ -5,7 +5,7 @@ with ranked as (
         min(extracted_at) over (partition by source, source_deal_id) as first_extracted_at,
         row_number() over (
             partition by source, source_deal_id
-            order by window_seq desc, part desc, line desc
+            order by window_seq desc, state_at desc, part desc, line desc
         ) as age
     from {{ ref('stg_hubspot__deal_versions') }}
     where reject_reason is null

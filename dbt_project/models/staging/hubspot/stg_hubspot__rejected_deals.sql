@@ -5,7 +5,7 @@ with versions as (
         *,
         row_number() over (
             partition by source, source_deal_id
-            order by window_seq desc, part desc, line desc
+            order by window_seq desc, state_at desc, part desc, line desc
         ) as age
     from {{ ref('stg_hubspot__deal_versions') }}
 ),

@@ -28,6 +28,7 @@ TABLES = {
     "check_results": '"check" varchar, "table" varchar, status varchar, failing_rows bigint, sample varchar, '
     "message varchar, kind varchar, run_id varchar, checked_at timestamptz",
     "audits": '"table" varchar, content_hash varchar, profile json, run_id varchar, checked_at timestamptz',
+    "built_project": "fingerprint varchar",
     "publications": "id varchar, as_of timestamptz, known_at timestamptz, started timestamptz, finished timestamptz, "
     "code_version varchar, run_id varchar, window_ids varchar, files varchar",
 }
@@ -58,6 +59,17 @@ def prepare(path: Path) -> None:
 def write_run_clock(path: Path, as_of: datetime, run_id: str, started_at: datetime) -> None:
     """The one row every model takes "now" from."""
     _replace(path, {"run_clock": [(as_of, run_id, started_at)]})
+
+
+def built_project(path: Path) -> str | None:
+    """Fingerprint of the dbt project that made what the warehouse holds; None where nothing was built whole."""
+    with connect(path, read_only=True) as connection:
+        return _value(connection, "select fingerprint from meta.built_project")
+
+
+def write_built_project(path: Path, fingerprint: str) -> None:
+    """A whole build under this project is done."""
+    _replace(path, {"built_project": [(fingerprint,)]})
 
 
 def write_configuration(path: Path, settings: Settings, rates: Path) -> dict[str, int]:

@@ -83,8 +83,8 @@ def sales(database: Path) -> None:
     for row in reversed(rows):
         month, leads, rate, size, cycle, won, lost, win, open_, velocity = row
         print(
-            f"  {month}  {leads:>5}  {_share(rate):>9}  {size:>9,.0f}  {cycle:>7.1f}  {won:>4}/{lost:<5}  {_share(win):>8}"
-            f"  {open_:>5}  {velocity:>14,.0f}"
+            f"  {month}  {leads:>5}  {_share(rate):>9}  {size:>9,.0f}  {cycle:>7.1f}  {won:>4}/{lost:<5}"
+            f"  {_share(win):>8}  {open_:>5}  {velocity:>14,.0f}"
         )
 
 

@@ -8,6 +8,11 @@
         or {{ parse_timestamp(r ~ '.properties.createdate') }} is not null)
 {%- endmacro %}
 
+{#- When the state that a version shows began: modified or archived, whichever is later. r: parsed record. -#}
+{% macro state_at(r, otherwise) -%}
+coalesce(greatest({{ parse_timestamp(r ~ '.updatedAt') }}, {{ parse_timestamp(r ~ '.archivedAt') }}), {{ otherwise }})
+{%- endmacro %}
+
 {#- Ids merged into a record: "11;22" and "11:1700000000000;33:…" → [11, 22, 33], never the record itself. -#}
 {% macro merged_ids(listed, calculated, own_id) -%}
 list_sort(list_filter(
@@ -32,9 +37,9 @@ walk as (
 survivors as (
     select walk.source, walk.loser_id, min(walk.survivor_id) as survivor_id
     from walk
+    left join {{ pairs }} as pairs on walk.source = pairs.source and walk.survivor_id = pairs.loser_id
     -- the end of the chain is a record that nobody lists as merged away
-    anti join {{ pairs }} as pairs on walk.source = pairs.source and walk.survivor_id = pairs.loser_id
-    where walk.survivor_id <> walk.loser_id
+    where pairs.loser_id is null and walk.survivor_id <> walk.loser_id
     group by 1, 2
 )
 {%- endmacro %}

@@ -18,7 +18,9 @@ pairs as (
 
 select
     {{ entity_key('companies.source', 'companies.source_company_id') }} as company_key,
-    {{ entity_key('companies.source', 'coalesce(survivors.survivor_id, companies.source_company_id)') }} as survivor_key,
+    {{ entity_key(
+        'companies.source', 'coalesce(survivors.survivor_id, companies.source_company_id)'
+    ) }} as survivor_key,
     survivors.survivor_id is not null as is_merged_away,
     case
         when companies.is_archived then coalesce(companies.archived_at, companies.updated_at, companies.extracted_at)

@@ -1,4 +1,4 @@
--- One row per closed deal at as_of: amount and owner in force when it entered the closed stage it is in, inclusive (R12).
+-- One row per closed deal at as_of: amount and owner in force when it entered the stage it is in, inclusive (R12).
 with
 
 closed as (

@@ -1,5 +1,5 @@
--- One row per deal: who owned it when it was created. Creation dates can be typed by hand, so the moment is the later of
--- the stated creation and the first thing known of the deal.
+-- One row per deal: who owned it when it was created. Creation dates can be typed by hand, so the moment is the later
+-- of the stated creation and the first thing known of the deal.
 with
 
 moments as (

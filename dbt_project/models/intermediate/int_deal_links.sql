@@ -39,6 +39,6 @@ select
     kind,
     linked_key,
     cast(row_number() over (
-        partition by deal_key, kind order by is_primary desc, position, linked_key
+        partition by deal_key, kind order by is_primary desc, position asc, linked_key asc
     ) as integer) as link_rank
 from resolved

@@ -1,17 +1,17 @@
--- One row per deal that exists at as_of (losers of merges too): the stage it is in, and whether it is deleted or merged.
+-- One row per deal that exists at as_of (losers of merges too): the stage it is in, and its deletion or merge.
 with
 
 visits as (
     select
         deal_key, pipeline_key, stage_key, entered_at,
+        row_number() over (partition by deal_key order by visit_number desc) as age,
         min(entered_at) over (partition by deal_key) as first_stage_at,
         cast(count(*) over (partition by deal_key) - 1 as integer) as stage_changes
     from {{ ref('int_stage_visits') }}
     where entered_at < {{ as_of() }}
-    qualify row_number() over (partition by deal_key order by visit_number desc) = 1
 ),
 
-merges as (
+merged as (
     select loser_deal_key as deal_key, survivor_deal_key, merged_at
     from {{ ref('int_merges') }}
     where merged_at < {{ as_of() }}
@@ -32,7 +32,7 @@ events as (
 
 known as (
     select
-        coalesce(deals.deal_key, merges.deal_key) as deal_key,
+        coalesce(deals.deal_key, merged.deal_key) as deal_key,
         coalesce(visits.pipeline_key, deals.pipeline_key) as pipeline_key,
         visits.stage_key,
         case when visits.stage_key is not null then coalesce(stages.stage_category, 'unknown') end as stage_category,
@@ -40,11 +40,11 @@ known as (
         visits.first_stage_at,
         visits.stage_changes,
         deals.deal_key is not null as is_seen,
-        merges.survivor_deal_key as merged_into_deal_key,
-        least(merges.merged_at, deletions.deleted_at) as deleted_at
+        merged.survivor_deal_key as merged_into_deal_key,
+        least(merged.merged_at, deletions.deleted_at) as deleted_at
     from {{ ref('int_deals') }} as deals
-    full join merges on deals.deal_key = merges.deal_key
-    left join visits on deals.deal_key = visits.deal_key
+    full outer join merged on deals.deal_key = merged.deal_key
+    left join visits on deals.deal_key = visits.deal_key and visits.age = 1
     left join {{ ref('int_stages') }} as stages on visits.stage_key = stages.stage_key
     left join deletions on deals.deal_key = deletions.deal_key
     left join events on deals.deal_key = events.deal_key

@@ -1,5 +1,5 @@
 -- One row per deal and instant at which a tracked field changed: every field as it was from then on. The state at a
--- moment T is the row with valid_from < T (or <= T, to count what happened at that very instant) and the next one later.
+-- moment T is the row with valid_from < T (or <= T, to count what happened at that very instant) and a later valid_to.
 {%- set fields = ['amount', 'currency', 'close_date', 'owner', 'deal_type', 'forecast_category', 'pipeline'] %}
 
 with
@@ -32,7 +32,8 @@ filled as (
             "partition by deal_key order by effective_at, field, sequence") }} as {{ field }},
         {%- endfor %}
         sum(cast(coalesce(is_push, false) as integer)) over (
-            partition by deal_key order by effective_at, field, sequence rows between unbounded preceding and current row
+            partition by deal_key order by effective_at, field, sequence
+            rows between unbounded preceding and current row
         ) as close_date_pushes,
         lead(effective_at) over (partition by deal_key order by effective_at, field, sequence) as next_at
     from pushes

@@ -1,5 +1,5 @@
--- One row per connection, currency, kind and time span: units of the reporting currency for one unit. Spans of one
--- (source, currency, kind) never overlap, so a join on the day finds one row or none. A missing rate is missing, never 1.
+-- One row per connection, currency, kind and span of days: units of the reporting currency for one unit. Spans of one
+-- (source, currency, kind) never overlap, so a join on the day finds one row or none. A missing rate is never 1.
 with
 
 crm as (
@@ -15,9 +15,13 @@ crm as (
 ),
 
 currencies as (
-    select source, currency from {{ ref('int_deal_states') }} where currency is not null
+    select source, currency
+    from {{ ref('int_deal_states') }}
+    where currency is not null
     union
-    select source, home_currency as currency from {{ ref('int_home_currencies') }} where home_currency is not null
+    select source, home_currency as currency
+    from {{ ref('int_home_currencies') }}
+    where home_currency is not null
 ),
 
 -- closings use spot, month ends month_end, and each the other where the company gave only one; plan stands alone
@@ -27,12 +31,16 @@ wanted (kind, given_kind, preference) as (
 ),
 
 given as (
-    select currencies.source, currencies.currency, wanted.kind, coalesce(rates.date, date '0001-01-01') as valid_from, rates.rate
+    select
+        currencies.source, currencies.currency, wanted.kind, rates.rate,
+        coalesce(rates.date, date '0001-01-01') as valid_from
     from currencies
     inner join {{ source('meta', 'configured_rates') }} as rates on currencies.currency = rates.currency
     inner join wanted on rates.kind = wanted.given_kind
     where currencies.currency <> '{{ var("reporting_currency") }}'
-    qualify dense_rank() over (partition by currencies.source, currencies.currency, wanted.kind order by wanted.preference) = 1
+    qualify dense_rank() over (
+        partition by currencies.source, currencies.currency, wanted.kind order by wanted.preference
+    ) = 1
 ),
 
 starts as (
@@ -42,10 +50,14 @@ starts as (
     select crm.source, crm.currency, kinds.kind, date '0001-01-01' as valid_from, crm.rate, 'crm' as origin
     from crm
     cross join (values ('spot'), ('month_end')) as kinds (kind)
-    anti join given on crm.source = given.source and crm.currency = given.currency and kinds.kind = given.kind
+    left join given
+        on crm.source = given.source and crm.currency = given.currency and kinds.kind = given.kind
         and given.valid_from = date '0001-01-01'
+    where given.source is null
     union all
-    select currencies.source, currencies.currency, kinds.kind, date '0001-01-01' as valid_from, 1 as rate, 'reporting currency' as origin
+    select
+        currencies.source, currencies.currency, kinds.kind, date '0001-01-01' as valid_from, 1 as rate,
+        'reporting currency' as origin
     from currencies
     cross join (values ('spot'), ('month_end'), ('plan')) as kinds (kind)
     where currencies.currency = '{{ var("reporting_currency") }}'

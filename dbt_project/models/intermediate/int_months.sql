@@ -4,8 +4,10 @@ with
 
 span as (
     select
-        (select min(entered_at) from {{ ref('int_stage_visits') }} where entered_at < {{ as_of() }}) as first_at,
+        min(entered_at) as first_at,
         {{ as_of() }} as as_of
+    from {{ ref('int_stage_visits') }}
+    where entered_at < {{ as_of() }}
 ),
 
 months as (

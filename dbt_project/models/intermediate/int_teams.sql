@@ -12,5 +12,5 @@ select
     team_name
 from listed
 qualify row_number() over (
-    partition by source, source_team_id order by window_seq desc, part desc, line desc, team_name
+    partition by source, source_team_id order by window_seq desc, part desc, line desc, team_name asc
 ) = 1

@@ -1,5 +1,6 @@
 -- One row per record or history entry that was set aside, with the reason. The raw record stays private: publication
 -- drops the column `record`.
+{%- set columns = 'source, stream, record_id, reason, record, extracted_at, window_id, is_superseded' %}
 with
 
 unloaded as (
@@ -8,9 +9,9 @@ unloaded as (
 ),
 
 unparsed as (
-    {{ union_vendors('rejected_deals', columns='source, stream, record_id, reason, record, extracted_at, window_id, is_superseded') }}
+    {{ union_vendors('rejected_deals', columns=columns) }}
     union all by name
-    {{ union_vendors('rejected_objects', columns='source, stream, record_id, reason, record, extracted_at, window_id, is_superseded') }}
+    {{ union_vendors('rejected_objects', columns=columns) }}
 )
 
 select source, stream, record_id, reason, is_superseded, extracted_at, window_id, record

@@ -12,10 +12,13 @@ counted as (
 
 -- what changed at or after as_of is in landing, but not yet in the marts
 later_deals as (
-    select deal_key from {{ ref('int_deal_events') }}
+    select deal_key
+    from {{ ref('int_deal_events') }}
     where field in ('deleted', 'merged_into') and effective_at >= {{ as_of() }}
     union
-    select deal_key from {{ ref('int_deals') }} where created_at >= {{ as_of() }}
+    select deal_key
+    from {{ ref('int_deals') }}
+    where created_at >= {{ as_of() }}
 ),
 
 marts as (
@@ -65,22 +68,44 @@ sums as (
         count(*) filter (where (is_live and is_parsed) <> is_in_mart and not is_later) as unexplained_in_mart
     from records
     group by 1, 2
+),
+
+compared as (
+    select
+        coalesce(sums.source, counted.source) as source,
+        coalesce(sums.object, counted.object) as object,
+        counted.live as at_source_live,
+        counted.archived as at_source_archived,
+        counted.bracket_low,
+        counted.bracket_high,
+        counted.counted_at,
+        coalesce(sums.landed_live, 0) as landed_live,
+        coalesce(sums.staged, 0) as staged,
+        coalesce(sums.in_mart, 0) as in_mart,
+        coalesce(sums.explained_after_as_of, 0) as explained_after_as_of,
+        coalesce(sums.rejected, 0) as rejected,
+        coalesce(sums.unexplained_in_mart, 0) as unexplained_in_mart
+    from sums
+    full join counted on sums.source = counted.source and sums.object = counted.object
 )
 
 select
     source,
     object,
-    counted.live as at_source_live,
-    counted.archived as at_source_archived,
-    counted.bracket_low,
-    counted.bracket_high,
-    counted.counted_at,
-    coalesce(sums.landed_live, 0) as landed_live,
-    coalesce(sums.staged, 0) as staged,
-    coalesce(sums.in_mart, 0) as in_mart,
-    coalesce(sums.explained_after_as_of, 0) as explained_after_as_of,
-    coalesce(sums.rejected, 0) as rejected,
-    coalesce(greatest(counted.bracket_low - coalesce(sums.landed_live, 0), coalesce(sums.landed_live, 0) - counted.bracket_high, 0), 0)
-    + coalesce(sums.unexplained_in_mart, 0) as unexplained
-from sums
-full join counted using (source, object)
+    at_source_live,
+    at_source_archived,
+    bracket_low,
+    bracket_high,
+    counted_at,
+    landed_live,
+    staged,
+    in_mart,
+    explained_after_as_of,
+    rejected,
+    -- where the source was not asked there is nothing to compare with
+    case
+        when landed_live < bracket_low then bracket_low - landed_live
+        when landed_live > bracket_high then landed_live - bracket_high
+        else 0
+    end + unexplained_in_mart as unexplained
+from compared

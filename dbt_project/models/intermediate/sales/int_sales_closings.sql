@@ -18,7 +18,9 @@ closed as (
 priced as (
     select
         closed.*,
-        {{ converted('closed.amount_at_close', rate_of('spot_rates', 'currencies', 'closed.currency_used')) }} as amount_reporting,
+        {{ converted(
+            'closed.amount_at_close', rate_of('spot_rates', 'currencies', 'closed.currency_used')
+        ) }} as amount_reporting,
         {{ converted('closed.amount_at_close', 'plan_rates.rate') }} as amount_at_plan_rate
     from closed
     left join {{ ref('int_deal_currencies') }} as currencies on closed.deal_key = currencies.deal_key

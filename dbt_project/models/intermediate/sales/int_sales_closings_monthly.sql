@@ -3,17 +3,21 @@ with
 
 closings as (
     select
-        *,
-        outcome = 'won' as is_won,
-        outcome = 'lost' as is_lost,
+        closed.*,
+        scopes.pipeline_key as scope_key,
+        closed.outcome = 'won' as is_won,
+        closed.outcome = 'lost' as is_lost,
         -- credits and contractions count in the sums, never in an average size or a share
-        outcome = 'won' and amount_at_close > 0 as is_sized
-    from {{ ref('int_sales_closings') }}
+        closed.outcome = 'won' and closed.amount_at_close > 0 as is_sized,
+        closed.outcome <> 'void' and closed.amount_at_close is not null and closed.amount_reporting is null
+            as is_unconverted
+    from {{ ref('int_sales_closings') }} as closed
+    cross join lateral (values (closed.pipeline_key), ('all')) as scopes (pipeline_key)
 )
 
 select
-    closings.month,
-    scopes.pipeline_key,
+    month,
+    scope_key as pipeline_key,
     count(*) filter (where is_won) as won_count,
     count(*) filter (where is_lost) as lost_count,
     count(*) filter (where outcome = 'void') as void_count,
@@ -26,9 +30,8 @@ select
     count(amount_plan) filter (where is_sized) as deal_size_n,
     count(*) filter (where is_won and amount_at_close = 0) as zero_amount_won_count,
     count(*) filter (where is_won and amount_at_close is null) as missing_amount_won_count,
-    count(*) filter (where outcome <> 'void' and amount_at_close is not null and amount_reporting is null) as unconverted_count,
+    count(*) filter (where is_unconverted) as unconverted_count,
     {{ exact_average('cycle_microseconds', 'is_won') }} / 86400000000 as average_sales_cycle_days,
     median(sales_cycle_days) filter (where is_won) as median_sales_cycle_days
 from closings
-cross join lateral (values (closings.pipeline_key), ('all')) as scopes (pipeline_key)
 group by 1, 2

@@ -14,8 +14,8 @@ linked as (
 )
 
 select
-    company_key,
-    coalesce(known.source, split_part(company_key, ':', 1)) as source,
+    coalesce(known.company_key, linked.company_key) as company_key,
+    coalesce(known.source, split_part(linked.company_key, ':', 1)) as source,
     known.company_name,
     known.domain_hash,
     known.industry,
@@ -23,4 +23,4 @@ select
     coalesce(known.deleted_at < {{ as_of() }}, false) as is_deleted,
     known.source_url
 from known
-full join linked using (company_key)
+full join linked on known.company_key = linked.company_key

@@ -24,7 +24,10 @@ fiscal as (
         {{ month_of('date') }} as month,
         isodow(date) <= 5 as is_business_day,
         -- a fiscal year is named after the calendar year it ends in
-        cast(year(date) + case when {{ start_month }} > 1 and month(date) >= {{ start_month }} then 1 else 0 end as integer) as fiscal_year,
+        cast(
+            year(date)
+            + case when {{ start_month }} > 1 and month(date) >= {{ start_month }} then 1 else 0 end as integer
+        ) as fiscal_year,
         cast((month(date) - {{ start_month }} + 12) % 12 + 1 as integer) as fiscal_month
     from days
 ),
@@ -32,7 +35,9 @@ fiscal as (
 counted as (
     select
         *,
-        cast(sum(cast(is_business_day as integer)) over (partition by month order by date) as integer) as business_day_of_month
+        cast(sum(cast(is_business_day as integer)) over (
+            partition by month order by date
+        ) as integer) as business_day_of_month
     from fiscal
 )
 

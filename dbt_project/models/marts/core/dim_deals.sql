@@ -31,7 +31,14 @@ merged_in as (
 described as (
     select
         outcomes.*,
-        deals.* exclude (deal_key, pipeline_key, stage_key, owner_key, amount, currency, forecast_category, close_date_at),
+        deals.source,
+        deals.source_deal_id,
+        deals.deal_name,
+        deals.created_at,
+        deals.source_created_at,
+        deals.lost_reason,
+        deals.original_source,
+        deals.source_url,
         states.amount,
         states.currency,
         states.owner_key,
@@ -49,7 +56,9 @@ described as (
         coalesce(states.currency, currencies.home_currency) as currency_used,
         case
             when outcomes.closed_at is null then {{ last_day_before(as_of()) }}
-            else coalesce({{ to_reporting_date('states.close_date_at') }}, {{ to_reporting_date('outcomes.closed_at') }})
+            else coalesce(
+                {{ to_reporting_date('states.close_date_at') }}, {{ to_reporting_date('outcomes.closed_at') }}
+            )
         end as rate_day
     from {{ ref('int_deal_outcomes') }} as outcomes
     left join deals on outcomes.deal_key = deals.deal_key
@@ -78,7 +87,10 @@ select
     coalesce(described.source, split_part(described.deal_key, ':', 1)) as source,
     coalesce(described.source_deal_id, replace(split_part(described.deal_key, ':', 2), '%3A', ':')) as source_deal_id,
     described.deal_name,
-    case when described.source is not null then {{ deal_type_of('described.deal_type_given', 'described.is_renewal_pipeline') }} end as deal_type,
+    case
+        when described.source is not null
+            then {{ deal_type_of('described.deal_type_given', 'described.is_renewal_pipeline') }}
+    end as deal_type,
     described.pipeline_key,
     described.stage_key,
     described.stage_category,
@@ -87,7 +99,8 @@ select
     described.owner_key_at_close,
     described.amount,
     described.currency,
-    described.currency is null and described.currency_used is not null and described.source is not null as is_currency_assumed,
+    described.source is not null and described.currency is null and described.currency_used is not null
+        as is_currency_assumed,
     described.amount_at_close,
     described.amount_at_close_is_restored,
     {{ converted('described.amount', rate_of('rates', 'currencies', 'described.currency_used')) }} as amount_reporting,
@@ -126,4 +139,7 @@ select
 from described
 left join links on described.deal_key = links.deal_key
 left join {{ ref('int_deal_currencies') }} as currencies on described.deal_key = currencies.deal_key
-{{ join_rate('rates', 'described.source', 'described.currency_used', "case when described.closed_at is null then 'month_end' else 'spot' end", 'described.rate_day') }}
+{{ join_rate(
+    'rates', 'described.source', 'described.currency_used',
+    "case when described.closed_at is null then 'month_end' else 'spot' end", 'described.rate_day'
+) }}

@@ -13,7 +13,9 @@ history as (
 {%- for name, model in streams.items() %},
 
 {{ name }} as (
-    select source, count(*) as {{ name }} from {{ ref(model) }} group by 1
+    select source, count(*) as {{ name }}
+    from {{ ref(model) }}
+    group by 1
 )
 {%- endfor %}
 

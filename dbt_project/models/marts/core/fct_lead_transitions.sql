@@ -6,7 +6,7 @@ visits as (
         visits.lead_key, visits.visit_number, visits.from_stage, visits.to_stage, visits.entered_at,
         case when visits.exited_at < {{ as_of() }} then visits.exited_at end as exited_at
     from {{ ref('int_lead_visits') }} as visits
-    semi join {{ ref('dim_leads') }} as leads on visits.lead_key = leads.lead_key
+    inner join {{ ref('dim_leads') }} as leads on visits.lead_key = leads.lead_key
     where visits.entered_at < {{ as_of() }}
 )
 

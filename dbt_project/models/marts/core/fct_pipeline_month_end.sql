@@ -21,13 +21,18 @@ open_visits as (
 ),
 
 standing as (
-    select open_visits.*
+    select *
     from open_visits
-    anti join (select loser_deal_key from {{ ref('int_merges') }} where merged_at < {{ as_of() }}) as merges
-        on open_visits.deal_key = merges.loser_deal_key
-    anti join {{ ref('int_deal_deletions') }} as deletions
-        on open_visits.deal_key = deletions.deal_key and deletions.deleted_at < open_visits.ends_at
-        and (deletions.restored_at is null or deletions.restored_at >= open_visits.ends_at)
+    where
+        deal_key not in (select merged.loser_deal_key from {{ ref('int_merges') }} as merged)
+        and not exists (
+            select 1
+            from {{ ref('int_deal_deletions') }} as deletions
+            where
+                deletions.deal_key = open_visits.deal_key
+                and deletions.deleted_at < open_visits.ends_at
+                and (deletions.restored_at is null or deletions.restored_at >= open_visits.ends_at)
+        )
 ),
 
 described as (

@@ -11,8 +11,8 @@ visits as (
         coalesce(stages.stage_category in ('won', 'fulfilment'), false) as is_kept
     from {{ ref('fct_stage_transitions') }} as transitions
     left join {{ ref('dim_stages') }} as stages on transitions.to_stage_key = stages.stage_key
-    semi join (select deal_key from {{ ref('int_deal_outcomes') }} where not is_deleted) as live
-        on transitions.deal_key = live.deal_key
+    inner join {{ ref('int_deal_outcomes') }} as outcomes on transitions.deal_key = outcomes.deal_key
+    where not outcomes.is_deleted
 ),
 
 runs as (
@@ -29,7 +29,9 @@ spells as (
         max(visit_number) filter (where is_won) as won_visit_number,
         max_by(entered_at, visit_number) filter (where is_won) as won_at,
         max_by(pipeline_key, visit_number) filter (where is_won) as pipeline_key,
-        case when max(visit_number) < any_value(last_visit_number) then max_by(exited_at, visit_number) end as reversed_at
+        case
+            when max(visit_number) < any_value(last_visit_number) then max_by(exited_at, visit_number)
+        end as reversed_at
     from runs
     where is_kept
     group by deal_key, source, run_number

@@ -26,7 +26,8 @@ figures as (
         coalesce(standing.open_amount, 0) as open_amount,
         coalesce(standing.crm_weighted_amount, 0) as crm_weighted_amount,
         coalesce(standing.unconverted_open_count, 0) as unconverted_open_count,
-        velocity.trailing_win_rate * velocity.trailing_deal_size / nullif(velocity.trailing_cycle_days, 0) as value_per_open_deal_day,
+        velocity.trailing_win_rate * velocity.trailing_deal_size
+        / nullif(velocity.trailing_cycle_days, 0) as value_per_open_deal_day,
         -- the first month of all starts with nothing open
         coalesce(lag(standing.open_opportunities) over (
             partition by scopes.pipeline_key order by scopes.month

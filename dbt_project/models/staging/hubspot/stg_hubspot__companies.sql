@@ -10,16 +10,27 @@ with
 versions as (
     select
         raw.source, raw.record_id, raw.extracted_at, raw.window_id, raw.window_seq,
-        (raw.window_seq, raw.part, raw.line) as version_order,
+        raw.part, raw.line,
         from_json(raw.record, '{"createdAt":"VARCHAR","updatedAt":"VARCHAR","archived":"BOOLEAN","archivedAt":"VARCHAR",
             "url":"VARCHAR","properties":{"createdate":"VARCHAR","name":"VARCHAR","domain_hash":"VARCHAR","industry":"VARCHAR",
             "country":"VARCHAR","hs_merged_object_ids":"VARCHAR"}}') as r
     from {{ source('raw_hubspot', 'hubspot__companies') }} as raw
     {%- if is_incremental() %}
-    semi join (
-        select source, record_id from {{ source('raw_hubspot', 'hubspot__companies') }} where window_seq > {{ seen_up_to() }}
-    ) as changed on raw.source = changed.source and raw.record_id = changed.record_id
+    where (raw.source, raw.record_id) in (
+        select (changed.source, changed.record_id)
+        from {{ source('raw_hubspot', 'hubspot__companies') }} as changed
+        where changed.window_seq > {{ seen_up_to() }}
+    )
     {%- endif %}
+),
+
+ordered as (
+    select
+        *,
+        -- lists of one window are read side by side: the newer state counts, not the later line
+        (window_seq, {{ state_at('r', 'extracted_at') }}, part, line) as version_order
+    from versions
+    where {{ has_valid_times('r') }}
 ),
 
 newest as (
@@ -35,8 +46,7 @@ newest as (
         max_by(extracted_at, version_order) as extracted_at,
         max_by(window_id, version_order) as window_id,
         max(window_seq) as window_seq
-    from versions
-    where {{ has_valid_times('r') }}
+    from ordered
     group by source, record_id
 )
 

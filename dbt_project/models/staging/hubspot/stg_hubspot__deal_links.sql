@@ -13,7 +13,9 @@ sets as (
 parsed as (
     select
         * exclude (record),
-        coalesce(from_json(record->'$.to', '[{"toObjectId":"VARCHAR","associationTypes":[{"typeId":"VARCHAR"}]}]'), []) as links
+        coalesce(from_json(
+            record -> '$.to', '[{"toObjectId":"VARCHAR","associationTypes":[{"typeId":"VARCHAR"}]}]'
+        ), []) as links
     from sets
 ),
 
@@ -39,13 +41,15 @@ select
     source,
     record_id as source_deal_id,
     kind,
-    link.toObjectId as linked_id,
+    link.toobjectid as linked_id,
     is_newest,
     is_last_told,
     -- deal → company is primary under type 5; a deal's contacts have no primary
-    bool_or(kind = 'company' and list_contains(list_transform(link.associationTypes, lambda t: t.typeId), '5')) as is_primary,
+    bool_or(
+        kind = 'company' and list_contains(list_transform(link.associationtypes, lambda t: t.typeid), '5')
+    ) as is_primary,
     cast(min(position) as integer) as position,
     max(window_seq) as window_seq
 from links
-where link.toObjectId is not null
+where link.toobjectid is not null
 group by all

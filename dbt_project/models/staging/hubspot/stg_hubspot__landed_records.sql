@@ -3,7 +3,8 @@
 with
 
 parsed as (
-    select source, 'contacts' as object, source_lead_id as record_id, is_archived, merged_ids from {{ ref('stg_hubspot__leads') }}
+    select source, 'contacts' as object, source_lead_id as record_id, is_archived, merged_ids
+    from {{ ref('stg_hubspot__leads') }}
     union all
     select source, 'companies' as object, source_company_id as record_id, is_archived, merged_ids
     from {{ ref('stg_hubspot__companies') }}
@@ -15,14 +16,16 @@ parsed as (
 landed as (
     select
         source, 'deals' as object, source_deal_id as record_id,
-        max_by(is_archived, (window_seq, part, line)) as is_archived,
+        max_by(is_archived, (window_seq, state_at, part, line)) as is_archived,
         bool_or(reject_reason is null) as is_parsed
     from {{ ref('stg_hubspot__deal_versions') }}
     group by 1, 3
     union all
     select source, object, record_id, is_archived, true as is_parsed from parsed
     union all
-    select rejects.source, rejects.stream, rejects.record_id, max_by(rejects.is_archived, rejects.window_seq), false
+    select
+        rejects.source, rejects.stream as object, rejects.record_id,
+        max_by(rejects.is_archived, rejects.window_seq) as is_archived, false as is_parsed
     from {{ ref('stg_hubspot__rejected_objects') }} as rejects
     left join parsed
         on rejects.source = parsed.source and rejects.stream = parsed.object and rejects.record_id = parsed.record_id

@@ -1,12 +1,12 @@
--- One row per HubSpot lead object (0-136): the newest version that parses. Staged and counted, not yet modelled further.
+-- One row per HubSpot lead object (0-136): the newest version that parses. Counted, not yet modelled further.
 with
 
 versions as (
     select
         source, record_id, extracted_at, window_id, window_seq, part, line,
         from_json(record, '{"createdAt":"VARCHAR","updatedAt":"VARCHAR","archived":"BOOLEAN","archivedAt":"VARCHAR",
-            "properties":{"createdate":"VARCHAR","hs_createdate":"VARCHAR","hs_lead_type":"VARCHAR","hs_lead_label":"VARCHAR","hs_pipeline":"VARCHAR",
-            "hs_pipeline_stage":"VARCHAR","hubspot_owner_id":"VARCHAR","hs_merged_object_ids":"VARCHAR"}}') as r
+            "properties":{"createdate":"VARCHAR","hs_createdate":"VARCHAR","hs_lead_type":"VARCHAR",
+            "hs_lead_label":"VARCHAR","hs_pipeline":"VARCHAR","hs_pipeline_stage":"VARCHAR","hubspot_owner_id":"VARCHAR","hs_merged_object_ids":"VARCHAR"}}') as r
     from {{ source('raw_hubspot', 'hubspot__leads') }}
 ),
 
@@ -14,7 +14,11 @@ newest as (
     select *, r.properties as p
     from versions
     where {{ has_valid_times('r') }}
-    qualify row_number() over (partition by source, record_id order by window_seq desc, part desc, line desc) = 1
+    -- lists of one window are read side by side: the newer state counts, not the later line
+    qualify row_number() over (
+        partition by source, record_id
+        order by window_seq desc, {{ state_at('r', 'extracted_at') }} desc, part desc, line desc
+    ) = 1
 )
 
 select

@@ -1,21 +1,31 @@
 -- One row per change of a contact's lifecycle stage, lead status or owner ever seen in any version of the contact.
-{{ config(materialized='incremental', unique_key=['source', 'source_lead_id'], incremental_strategy='delete+insert', on_schema_change='fail') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key=['source', 'source_lead_id'],
+    on_schema_change='fail'
+) }}
 
-{%- set properties = {'lifecyclestage': 'lifecycle_stage', 'hs_lead_status': 'lead_status', 'hubspot_owner_id': 'owner'} %}
+{%- set properties = {
+    'lifecyclestage': 'lifecycle_stage', 'hs_lead_status': 'lead_status', 'hubspot_owner_id': 'owner'
+} %}
 
 with
 
 versions as (
     select
         raw.source, raw.record_id, raw.extracted_at, raw.window_seq, raw.part, raw.line,
-        from_json(raw.record->'$.propertiesWithHistory', '{
+        from_json(raw.record -> '$.propertiesWithHistory', '{
             {%- for name in properties %}"{{ name }}":[{"value":"VARCHAR","timestamp":"VARCHAR"}]{{ ',' if not loop.last }}
             {%- endfor %}}') as h
     from {{ source('raw_hubspot', 'hubspot__contacts') }} as raw
     {%- if is_incremental() %}
     -- a contact in a new window is rebuilt from all its versions: an event once seen stays
-    semi join (select distinct source, record_id from {{ source('raw_hubspot', 'hubspot__contacts') }}
-        {% if is_incremental() %}where window_seq > {{ seen_up_to() }}{% endif %}) as changed using (source, record_id)
+    where (raw.source, raw.record_id) in (
+        select (changed.source, changed.record_id)
+        from {{ source('raw_hubspot', 'hubspot__contacts') }} as changed
+        where changed.window_seq > {{ seen_up_to() }}
+    )
     {%- endif %}
 ),
 
@@ -58,7 +68,9 @@ select
     field,
     effective_at,
     -- the API lists the newest first
-    cast(row_number() over (partition by source, record_id, field, effective_at order by position desc) - 1 as integer) as sequence,
+    cast(row_number() over (
+        partition by source, record_id, field, effective_at order by position desc
+    ) - 1 as integer) as sequence,
     nullif(e.value, '') as value,
     cast(max(window_seq) over (partition by source, record_id) as bigint) as window_seq
 from told

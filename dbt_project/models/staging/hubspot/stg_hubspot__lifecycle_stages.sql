@@ -12,7 +12,9 @@ newest as (
 options as (
     select
         source,
-        unnest(from_json(record->'$.options', '[{"value":"VARCHAR","label":"VARCHAR","displayOrder":"INTEGER"}]')) as o
+        unnest(from_json(
+            record -> '$.options', '[{"value":"VARCHAR","label":"VARCHAR","displayOrder":"INTEGER"}]'
+        )) as o
     from newest
 ),
 
@@ -30,11 +32,11 @@ select
     o.value as lifecycle_stage,
     coalesce(o.label, o.value) as stage_name,
     -- "other" is HubSpot's bin, not the far end of the funnel
-    case when o.value = 'other' then -1 else o.displayOrder end as position
+    case when o.value = 'other' then -1 else o.displayorder end as position
 from options
 where o.value is not null
 union all
 select sources.source, standard.lifecycle_stage, standard.stage_name, standard.position
 from sources
 cross join standard
-where sources.source not in (select source from options)
+where sources.source not in (select options.source from options)

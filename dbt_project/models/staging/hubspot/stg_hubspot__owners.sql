@@ -20,7 +20,7 @@ teamed as (
 select
     source,
     record_id as source_owner_id,
-    coalesce(nullif(trim(concat_ws(' ', r.firstName, r.lastName)), ''), record_id) as owner_name,
+    coalesce(nullif(trim(concat_ws(' ', r.firstname, r.lastname)), ''), record_id) as owner_name,
     team.id as team_id,
     team.name as team_name,
     not coalesce(r.archived, false) as is_active,

@@ -1,14 +1,16 @@
 -- One row per version of a contact, company or lead object that does not parse, with the reason and the raw record.
-{%- set streams = {'contacts': 'hubspot__contacts', 'companies': 'hubspot__companies', 'leads': 'hubspot__leads'} %}
+{%- set streams = ['contacts', 'companies', 'leads'] %}
 
 with
 
 versions as (
-    {%- for stream, table in streams.items() %}
+    {%- for stream in streams %}
     select
-        source, '{{ stream }}' as stream, record_id, cast(record as varchar) as record, extracted_at, window_id, window_seq,
-        from_json(record, '{"archived":"BOOLEAN","createdAt":"VARCHAR","updatedAt":"VARCHAR","properties":{"createdate":"VARCHAR"}}') as r
-    from {{ source('raw_hubspot', table) }}
+        source, '{{ stream }}' as stream, record_id, cast(record as varchar) as record,
+        extracted_at, window_id, window_seq,
+        from_json(record, '{"archived":"BOOLEAN","createdAt":"VARCHAR","updatedAt":"VARCHAR",
+            "properties":{"createdate":"VARCHAR"}}') as r
+    from {{ source('raw_hubspot', 'hubspot__' ~ stream) }}
     {%- if not loop.last %} union all {% endif %}
     {%- endfor %}
 ),
@@ -21,7 +23,8 @@ select
     source, stream, record_id,
     case
         when {{ parse_timestamp('r.createdAt') }} is null then 'createdAt is not a time'
-        when r.properties.createdate <> '' and {{ parse_timestamp('r.properties.createdate') }} is null then 'createdate is not a time'
+        when {{ blank_to_null('r.properties.createdate') }} is not null
+            and {{ parse_timestamp('r.properties.createdate') }} is null then 'createdate is not a time'
         else 'updatedAt is not a time'
     end as reason,
     coalesce(r.archived, false) as is_archived,

@@ -13,8 +13,8 @@ versions as (
 select
     source,
     record_id as object,
-    r.live as live,
-    r.archived as archived,
+    r.live,
+    r.archived,
     coalesce(r.bracket_low, r.live) as bracket_low,
     coalesce(r.bracket_high, r.live) as bracket_high,
     {{ parse_timestamp('r.counted_at') }} as counted_at,

@@ -4,7 +4,7 @@ with
 versions as (
     select
         source, extracted_at, window_seq, part, line,
-        unnest(from_json(record->'$.teams', '[{"id":"VARCHAR","name":"VARCHAR"}]')) as team
+        unnest(from_json(record -> '$.teams', '[{"id":"VARCHAR","name":"VARCHAR"}]')) as team
     from {{ source('raw_hubspot', 'hubspot__owners') }}
 )
 

@@ -153,12 +153,13 @@ class Api:
         return list(self.client.post(spec.name, path, body, check=_has_results)["results"])
 
     def search(
-        self, spec: ObjectSpec, filters: Iterable[Json], *, limit: int, after: int = 0, descending: bool = False
+        self, spec: ObjectSpec, filters: Iterable[Json], *, limit: int, after: int = 0, newest_first: bool = False
     ) -> tuple[int, list[tuple[int, str | None]]]:
-        """(total, [(id, modification date)]) in id order. Sees live records only, and lags behind them."""
+        """(total, [(id, modification date)]) in id order, or the last modified first. Live records only, with a lag."""
+        sort = (spec.modified, "DESCENDING") if newest_first else ("hs_object_id", "ASCENDING")
         body = {
             "filterGroups": [{"filters": list(filters)}] if (filters := list(filters)) else [],
-            "sorts": [{"propertyName": "hs_object_id", "direction": "DESCENDING" if descending else "ASCENDING"}],
+            "sorts": [{"propertyName": sort[0], "direction": sort[1]}],
             "properties": [spec.modified],
             "limit": limit,
             "after": str(after),

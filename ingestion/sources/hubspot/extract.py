@@ -139,13 +139,13 @@ class Extraction:
                 redact=lambda record: redact(record, stream.personal, self.pull.pii_key),
                 progress=lambda rows, expected: self.pull.progress(self.source, spec.name, rows, expected),
             )  # fmt: skip
-            count = pull.full() if kind == "full" else pull.incremental()
+            count = pull.run()
             if spec is DEALS and pull.stages - self.known_stages:
                 self._pipelines("deal_pipelines", "deals")  # a stage made a moment ago: look once more, once
             high = max(pull.high, state.high)
             for target in spec.associations:
                 self._associations(stack, spec, target, pull, kind, clock)
-            self._absences(stack, spec, pull, kind, high, clock)
+            self._absences(stack, spec, pull, kind, clock)
             counts = self._write(stack, "source_counts", "full")
             counts.write(
                 {
@@ -154,11 +154,10 @@ class Extraction:
                 }
             )  # fmt: skip
             self._commit(counts, clock)
-            elapsed = round((time.monotonic() - clock) * 1000)
-            resume = max(0, high - round(OVERLAP.total_seconds() * 1000) - elapsed)
+            resume = max(0, pull.began - round(OVERLAP.total_seconds() * 1000))
             self._commit(
                 writer, clock, from_at=instant(state.resume if kind == "incremental" else None), to_at=instant(high),
-                details={"resume_ms": resume, "high_ms": high, "fingerprint": fingerprint(spec)},
+                details={"resume_ms": resume, "high_ms": high, "began_ms": pull.began, "fingerprint": fingerprint(spec)},
             )  # fmt: skip
 
     def _associations(
@@ -173,14 +172,12 @@ class Extraction:
         counts = self.api.client.counts(stream)
         self.reports[stream].requests, self.reports[stream].retries = counts.requests, counts.retries
 
-    def _absences(
-        self, stack: ExitStack, spec: ObjectSpec, pull: ObjectPull, kind: str, high: int, clock: float
-    ) -> None:
-        """Purged records, dated by the newest modification the source has shown: its clock, not ours."""
+    def _absences(self, stack: ExitStack, spec: ObjectSpec, pull: ObjectPull, kind: str, clock: float) -> None:
+        """Purged records, dated by the newest modification shown when the sync began: the source's clock."""
         if not pull.absent:
             return
         writer = self._write(stack, "absences", kind)
-        absent_by = (instant(high) or datetime.now(UTC)).isoformat()
+        absent_by = (instant(pull.began) or datetime.now(UTC)).isoformat()
         for number in sorted(pull.absent):
             writer.write(
                 {"id": f"{spec.name}:{number}", "object": spec.name, "object_id": str(number), "absent_by": absent_by}

@@ -44,6 +44,9 @@ class ObjectPull:
     writer: WindowWriter
     redact: Callable[[Json], Json]
     progress: Callable[[int, int | None], None]
+    began: int = 0
+    """Newest modification the source showed before anything was read: the next sync and absences go by it, since what
+    is modified while we read says nothing about records read before."""
     high: int = 0
     seen: array[int] = field(default_factory=lambda: array("q"))
     """Ids of the live records landed, for associations and the balance (with repeats)."""
@@ -53,7 +56,13 @@ class ObjectPull:
     stages: set[str] = field(default_factory=set)
     """Stage ids that the landed deals are in."""
 
-    def full(self) -> Count:
+    def run(self) -> Count:
+        """Full or incremental, as the writer's window says."""
+        _, rows = self.api.search(self.spec, [], limit=1, newest_first=True)
+        self.began = max(self.state.began, *(milliseconds(modified) or 0 for _, modified in rows), 0)
+        return self._full() if self.writer.kind == "full" else self._incremental()
+
+    def _full(self) -> Count:
         """Read everything: live records, then archived ones (so that what is archived meanwhile is not lost)."""
         for page in live_pages(self.api, self.spec):
             self._land(page)
@@ -61,7 +70,7 @@ class ObjectPull:
             self._land(page)
         return self._balance(array("q"))
 
-    def incremental(self) -> Count:
+    def _incremental(self) -> Count:
         """Read what moved since the resume point, what was archived, restored or purged, and check the balance."""
         self.high = self.state.high
         changed = self._changed_ids()

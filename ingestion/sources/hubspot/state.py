@@ -5,6 +5,7 @@ Ids are kept in arrays of 8-byte integers, so that 200,000 records cost 2 MB.
 
 from __future__ import annotations
 
+import hashlib
 from array import array
 from bisect import bisect_left
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ class ObjectState:
     resume: int | None = None
     """Where the next incremental search begins; None = never synced, or what is asked for has changed: full sync."""
     high: int = 0
+    began: int = 0
     live: array[int] = field(default_factory=lambda: array("q"))
     """Sorted ids that are live by all we know."""
     archived: dict[int, str] = field(default_factory=dict)
@@ -63,6 +65,7 @@ def _object_state(reader: StateReader, spec: ObjectSpec, absent: dict[int, int])
         return ObjectState()
     asked_the_same = window.get("fingerprint") == fingerprint(spec)
     state = ObjectState(resume=window.get("resume_ms") if asked_the_same else None, high=window.get("high_ms") or 0)
+    state.began = window.get("began_ms") or 0
     merged: set[int] = set()
     live: list[int] = []
     paths = (*PATHS, f"$.properties.{spec.modified}", "$.updatedAt")
@@ -91,7 +94,8 @@ def merged_ids(losers: str | None, vids: str | None = None) -> set[int]:
 
 def fingerprint(spec: ObjectSpec) -> str:
     """Changes when other properties or histories are asked for; then the object is read again in full."""
-    return ",".join(sorted(spec.properties)) + "|" + ",".join(sorted(spec.history))
+    asked = ",".join(sorted(spec.properties)) + "|" + ",".join(sorted(spec.history))
+    return hashlib.sha256(asked.encode()).hexdigest()[:16]
 
 
 def milliseconds(text: str | None) -> int | None:

@@ -121,9 +121,10 @@ def _execute(session: Session, job: str) -> bool:
             import dagster as dg
 
             from orchestration.definitions import defs
+            from orchestration.history import quick_commits
             from orchestration.resources import run_config
 
-            with dg.DagsterInstance.get() as instance:
+            with quick_commits(), dg.DagsterInstance.get() as instance:
                 if count := reap(instance):
                     session.say(f"{count} run(s) had died without a word; marked as failed")
                 result = defs.resolve_job_def(job).execute_in_process(

@@ -44,7 +44,8 @@ def funnel(home: Home, capsys: pytest.CaptureFixture[str]) -> Funnel:
     def call(*arguments: str) -> tuple[int, dict[str, Any]]:
         capsys.readouterr()
         code = cli.main([*arguments, "--json"])
-        return code, json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+        (line,) = capsys.readouterr().out.strip().splitlines()  # one JSON object and nothing else
+        return code, json.loads(line)
 
     return call
 

@@ -54,6 +54,22 @@ def ratio_to_neighbours(values: pd.Series, enough: pd.Series) -> pd.Series:
     return (values / neighbours).where(enough & (neighbours > 0))
 
 
+def spike(frame: pd.DataFrame, segment: str, measure: str, at_least: float) -> pd.Series:
+    """Each month's measure over that of the neighbour it is nearer to; null where all are smaller than `at_least`.
+
+    A young pipeline grows and a clean-up empties it: a month between a smaller and a larger one is 1, and the first
+    month is null. What both neighbours contradict in the same direction is a spike; the last has one neighbour only.
+    """
+    import numpy as np
+
+    here = frame[measure].astype("float64").clip(lower=1)
+    before, after = (frame.groupby(segment)[measure].shift(n).astype("float64").clip(lower=1) for n in (1, -1))
+    to_before, to_after = np.log(here / before), np.log(here / after)
+    nearer = to_before.where((to_before.abs() <= to_after.abs()) | to_after.isna(), to_after)
+    nearer = nearer.mask(to_before * to_after < 0, 0.0).where(to_before.notna())
+    return np.exp(nearer).where(here.combine(before, max).combine(after, max) >= at_least)
+
+
 def ratio_to_history(
     frame: pd.DataFrame,
     segment: str,

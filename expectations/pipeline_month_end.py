@@ -81,8 +81,7 @@ def months(frame: pd.DataFrame, facts: Facts) -> pd.DataFrame:
         .rename(columns={"month_end": "month"})
     )  # fmt: skip
     out["orphan_share"] = (out["orphans"] / out["long_stays"]).where(out["long_stays"] >= 3)
-    before = out.groupby("source")["deals"].shift().astype("float64")
-    out["deals_growth"] = (out["deals"] / before).where((before >= 50) | (out["deals"] >= 500))
+    out["deals_spike"] = parts.spike(out, "source", "deals", 50)
     out["amount_level"] = out.groupby("source", group_keys=False)[["median_amount", "priced"]].apply(
         lambda part: parts.ratio_to_neighbours(part["median_amount"], part["priced"] >= 10).to_frame("level")
     )["level"] if len(out) else pd.Series(dtype="float64")  # fmt: skip
@@ -99,8 +98,9 @@ def month_rules(frame: pd.DataFrame, facts: Facts) -> list[Any]:
     rules = [
         parts.between("orphan_share", "months_are_dense",
                       "a deal that stayed in its stage all month is listed at the month end before, too", None, 0.5),
-        parts.between("deals_growth", "deals_change_in_bounds",
-                      "from one month end to the next, open deals neither fall to a fifth nor grow fivefold", 0.2, 5),
+        parts.between("deals_spike", "deals_change_in_bounds",
+                      "no month has fewer than a fifth or more than five times the open deals of the months around it",
+                      0.2, 5, history=True),
         parts.between("amount_level", "amount_level_in_bounds",
                       "the median open amount stays within a factor of 20 of the months around it",
                       1 / parts.LEVEL, parts.LEVEL),

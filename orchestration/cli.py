@@ -36,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments[:1] == ["sandbox"]:  # its own parser, so that its options need no second list here
         return _sandbox(arguments[1:])
     options = _parser().parse_args(arguments)
+    logging.raiseExceptions = False  # a full disk is told once, not by every log line that could not be written
     try:
         return int(options.command(options))
     except KeyboardInterrupt:

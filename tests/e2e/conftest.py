@@ -1,0 +1,151 @@
+"""Runs are dear: the story (a full run and three incremental ones), and what hangs on it, happens once a session."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingestion.sandbox import truth
+from ingestion.sandbox.model import Change
+from ingestion.sandbox.serve import Sandbox
+from ingestion.sandbox.world import World
+from tests.e2e.product import Done, Product, differences, moment
+
+SEED, DEALS, BEGINNING = 7, 400, "2026-06-30T20:00:00Z"
+DAYS_ON = (20, 25, 45)
+FAULTS = (("429_retry_after", 11), ("500", 13), ("reset", 17), ("truncated_json", 19))
+PAST = "2026-08-10T12:00:00Z"
+"""An instant between two runs, within a month, at which nobody looked."""
+
+
+@dataclass
+class Chapter:
+    """One run of the story: what it said, how its tables differ from the truth, and the home it left behind."""
+
+    done: Done
+    left: Product
+    differences: dict[str, list[tuple[Any, ...]]]
+    struck: Counter[str]
+    retries: int
+
+
+@dataclass
+class Story:
+    sandbox: Sandbox
+    folder: Path
+    chapters: list[Chapter] = field(default_factory=list)
+
+    @property
+    def world(self) -> World:
+        return self.sandbox.world
+
+    def run(self, product: Product) -> Chapter:
+        """A run over a line that fails every few requests, held against the truth at once, its home kept."""
+        for kind, every in FAULTS:
+            self.sandbox.faults.add(kind, every=every, match="/crm/", retry_after=0)
+        done = product.run("--as-of", moment(self.world))
+        struck = Counter(hit["kind"] for hit in self.sandbox.faults.struck)
+        self.sandbox.faults.clear()
+        found = differences(product.published, self.world, self.folder) if done.code == 0 else {}
+        left = product.copy(self.folder / f"left-{len(self.chapters)}")
+        retries = sum(stream["retries"] for stream in done.outcome.get("streams", []))
+        self.chapters.append(Chapter(done, left, found, struck, retries))
+        return self.chapters[-1]
+
+
+@pytest.fixture(scope="session")
+def beginning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """The story after its first, full run; its home is `home`, and a copy is kept as chapter 0."""
+    folder = tmp_path_factory.mktemp("story")
+    with Sandbox(World(seed=SEED, deals=DEALS, now=BEGINNING), rate=None, search_rate=None) as sandbox:
+        story = Story(sandbox, folder)
+        story.run(Product(folder / "home", sandbox.url))
+        assert story.chapters[0].done.code == 0, story.chapters[0].done.text
+        yield story
+
+
+@pytest.fixture(scope="session")
+def story(beginning: Story) -> Story:
+    """The whole story: time passes, people edit, funnel looks again."""
+    world, product = beginning.world, Product(beginning.folder / "home", beginning.sandbox.url)
+    for number, days in enumerate(DAYS_ON):
+        with world.lock:
+            edit(world, number)
+            world.advance(days)
+        beginning.run(product)
+    return beginning
+
+
+def edit(world: World, number: int) -> None:
+    """What must happen between two looks and the seed does not promise: the same deals archived, then restored or
+    purged; a merge that mints a third record; a stay entered into the past; a deal that changes its pipeline.
+    """
+    deals = list(world.view("deals").live)
+    if number == 0:
+        for deal in deals[40:44]:
+            world.archive("deals", deal)
+        world.purge("deals", deals[44])
+    if number == 1:
+        gone = [
+            deal for deal in world.view("deals").archived if world.objects["deals"][deal].log[-1].name == "!archive"
+        ]
+        for deal in gone[:2]:
+            world.restore("deals", deal)
+        world.purge("deals", gone[2])
+        world.merge("deals", deals[60], deals[61], mint=True)
+    world.write("deals", deals[90 + number], {"pipeline": "2209100", "dealstage": "2209102"})
+    world.write("deals", deals[100 + number], {"dealstage": "qualifiedtobuy"}, since="2026-05-05T05:05:05Z")
+
+
+def incidents(world: World, since: int, until: int) -> Counter[str]:
+    """What befell deals in (since, until], by kind."""
+    counts: Counter[str] = Counter()
+    for record in world.records("deals"):
+        for change in record.log:
+            if since < change.at <= until:
+                counts[_kind(change, record.born)] += 1
+    for place in world.catalog.deal_stages.values():
+        counts["retired stage"] += since < place[1].gone <= until
+    return counts
+
+
+def _kind(change: Change, born: int) -> str:
+    if change.name.startswith("!"):
+        return change.name[1:]
+    if change.at > born and change.name == "pipeline":
+        return "pipeline change"
+    return "backdated" if change.name == "dealstage" and change.since < change.at and change.at > born else "edit"
+
+
+def naive(world: World) -> dict[str, int]:
+    """How many deals a naive reader gets wrong, by reason."""
+    return next(iter(truth.rows(world, "naive")))
+
+
+@pytest.fixture(scope="session")
+def demo_process(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The demo, started before the other runs so that it has the second core meanwhile."""
+    folder = tmp_path_factory.mktemp("demo")
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("HUBSPOT", "FUNNEL", "DAGSTER"))}
+    env |= {"FUNNEL_HOME": str(folder), "PYTHONIOENCODING": "utf-8", "COLUMNS": "200"}
+    with (folder / "stdout").open("w") as out, (folder / "stderr").open("w") as err:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "orchestration.cli", "demo"], env=env, cwd=folder, stdout=out, stderr=err
+        )
+    yield folder, process
+    process.terminate()
+    process.wait()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _early(request: pytest.FixtureRequest) -> None:
+    if any(item.path.name == "test_demo.py" for item in request.session.items):
+        request.getfixturevalue("demo_process")

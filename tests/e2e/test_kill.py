@@ -1,0 +1,165 @@
+"""Killed with SIGKILL in every phase, one after the other over the same home; one quiet run makes all good."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event, Thread
+
+import duckdb
+import pytest
+
+from ingestion.landing import MANIFEST, Landing
+from orchestration import lock
+from orchestration.home import Home, read_json
+from tests.e2e.conftest import Story
+from tests.e2e.product import WHEN_READ, Product, moment, unequal
+
+OBJECTS = {"deals", "contacts", "companies", "leads"}
+
+
+class Reader:
+    """A reader that opens what `current` names, again and again, and keeps whatever went wrong."""
+
+    def __init__(self, product: Product) -> None:
+        self.product, self.wrong, self.looks = product, [], 0  # type: tuple[Product, list[object], int]
+        self._stop = Event()
+        self._thread = Thread(target=self._read, daemon=True)
+
+    def _read(self) -> None:
+        while not self._stop.wait(0.1):
+            try:
+                folder = self.product.current.resolve(strict=True)
+                manifest = read_json(folder / "manifest.json") or {}
+                with duckdb.connect(str(folder / "funnel.duckdb"), read_only=True) as connection:
+                    [(deals,)] = connection.execute("select count(*) from marts.dim_deals").fetchall()
+                if deals != manifest["tables"]["marts.dim_deals"]["rows"]:
+                    self.wrong.append((folder.name, deals))
+                self.looks += 1
+            except Exception as error:  # noqa: BLE001 whatever a reader meets is a finding
+                self.wrong.append(error)
+
+    def __enter__(self) -> Reader:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+class Phases:
+    """What the disk tells of the phase a run is in, compared with how it was before the run."""
+
+    def __init__(self, product: Product) -> None:
+        self.home = Home(product.home)
+        self.before = Landing(self.home.landing).window_ids()
+        self.log = self.home.logs / "dbt.log"
+        self.log_size = self.log.stat().st_size if self.log.exists() else 0
+        self._stat: object = None
+
+    def extracting(self) -> bool:
+        """The first streams have landed, others have not."""
+        return len(self._landed()) >= 2
+
+    def loading(self) -> bool:
+        """All objects have landed, and the warehouse has been written to since."""
+        if self._landed() < OBJECTS | {"owners", "properties", "source_counts"}:
+            return False
+        self._stat, before = self._warehouse(), self._stat
+        return before is not None and before != self._stat
+
+    def building(self) -> bool:
+        """dbt has made some of its models."""
+        if not self.log.exists() or self.log.stat().st_size == self.log_size:
+            return False
+        with self.log.open(encoding="utf-8") as file:
+            file.seek(self.log_size)
+            return file.read().count("OK created") >= 25
+
+    def publishing(self) -> bool:
+        """A release is being written."""
+        return any((self.home.published / "releases").glob(".*/funnel.duckdb"))
+
+    def _landed(self) -> set[str]:
+        manifests = self.home.landing.glob(f"*/*/*/{MANIFEST}")
+        return {path.parent.parent.name for path in manifests if path.parent.name not in self.before}
+
+    def _warehouse(self) -> object:
+        wal = Path(f"{self.home.warehouse}.wal")
+        return [(p.stat().st_mtime_ns, p.stat().st_size) for p in (self.home.warehouse, wal) if p.exists()]
+
+
+def kill(process: subprocess.Popen[str], when: Callable[[], bool]) -> None:
+    """SIGKILL as soon as `when` holds; an error where the run ended before that."""
+    while not when():
+        assert process.poll() is None, f"ended before it could be killed: {process.communicate()}"
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+
+
+def loaded(product: Product) -> set[str]:
+    """Windows that raw holds; whoever was killed holds the file no longer."""
+    with duckdb.connect(str(product.warehouse), read_only=True) as connection:
+        return {row[0] for row in connection.execute("select window_id from raw._windows").fetchall()}
+
+
+def dead_runs(product: Product) -> list[str]:
+    """Statuses of Dagster's runs that say of themselves that they are alive."""
+    import dagster as dg
+
+    with dg.DagsterInstance.from_config(str(product.home / "dagster")) as instance:
+        statuses = [run.status.value for run in instance.get_runs()]
+    return [status for status in statuses if status not in ("SUCCESS", "FAILURE")]
+
+
+def leftovers(product: Product) -> list[str]:
+    """What a killed run may leave behind and the next one must clear away."""
+    home = Home(product.home)
+    unfinished = [p for p in home.landing.glob("*/*/*") if not (p / MANIFEST).exists()]
+    temporary = [*home.root.rglob("*.tmp"), *home.published.rglob(".*")]
+    hidden = list(home.landing.rglob(".*"))
+    return [str(path.relative_to(home.root)) for path in (*unfinished, *temporary, *hidden)]
+
+
+@pytest.fixture
+def product(story: Story) -> Iterator[Product]:
+    """A home that is one chapter behind the world, over a line slow enough to be hit in the middle."""
+    made = story.chapters[-2].left.copy(story.folder / "killed")
+    story.sandbox.latency = 0.03
+    yield made
+    story.sandbox.latency = 0.0
+
+
+def test_killed_in_every_phase_then_one_quiet_run(story: Story, product: Product) -> None:
+    undisturbed, as_of = story.chapters[-1].left, moment(story.world)
+    published = product.current.readlink()
+    evidence = {}
+    with Reader(product) as reader:
+        for phase in ("extracting", "loading", "building", "publishing"):
+            phases = Phases(product)
+            kill(product.start("run", "--as-of", as_of), getattr(phases, phase))
+            landed = Landing(product.home / "landing").window_ids()
+            evidence[phase] = (len(landed - loaded(product)), leftovers(product))
+            assert product.current.readlink() == published, phase
+        done = product.run("--as-of", as_of)
+    assert evidence["extracting"][0] >= 2
+    assert evidence["extracting"][1], "killed where no window was being written"
+    assert evidence["loading"][0] >= 1, "killed after the last window was loaded"
+    assert evidence["building"][0] == 0
+    assert any("releases/." in path for path in evidence["publishing"][1])
+
+    assert (done.code, done.outcome["outcome"]) == (0, "published"), done.text
+    assert product.current.readlink() != published
+    assert unequal(product.published, undisturbed.published, WHEN_READ) == {}
+    assert reader.wrong == []
+    assert reader.looks > 20
+    assert dead_runs(product) == []
+    assert leftovers(product) == []
+    assert lock.holder(product.home / "run.lock") is None

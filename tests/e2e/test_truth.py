@@ -1,0 +1,103 @@
+"""Row for row: a line that fails, a source that lives, runs weeks apart; and what was built bit by bit equals what is
+built from nothing.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.e2e.conftest import DAYS_ON, FAULTS, PAST, Story, incidents, naive
+from tests.e2e.product import Product, differences, ended, unequal
+
+REBUILD = """
+import uuid, sys
+from datetime import UTC, datetime
+from ingestion.settings import load_settings
+from orchestration import dbt_build
+from orchestration.home import Home
+from orchestration.session import Request, Session
+
+settings = load_settings()
+Home(settings.home).prepare()
+session = Session(Request(), settings, str(uuid.uuid4()), datetime.fromisoformat(sys.argv[1]), datetime.now(UTC))
+session.begin()
+session.load()
+dbt_build.judge(session, dbt_build.build(session))
+"""
+"""A warehouse out of a landing folder alone: no source is asked."""
+
+
+@pytest.fixture(scope="module")
+def aside(story: Story) -> tuple[Product, Product]:
+    """(a home that replayed a past instant, a home built from nothing out of the same landing), made side by side."""
+    last = story.chapters[-1]
+    replay = last.left.copy(story.folder / "replay")
+    replaying = replay.start("run", "--as-of", PAST)
+    nothing = Product(story.folder / "nothing", story.sandbox.url)
+    (nothing.home / "logs").mkdir(parents=True)
+    (nothing.home / "landing").symlink_to(last.left.home / "landing")
+    command = [sys.executable, "-c", REBUILD, last.done.outcome["as_of"]]
+    rebuilding = subprocess.run(command, env=nothing.environment(), capture_output=True, text=True, check=False)
+    assert rebuilding.returncode == 0, rebuilding.stderr
+    done = ended(replaying)
+    assert (done.code, done.outcome.get("outcome")) == (0, "release_only"), done.text
+    return replay, nothing
+
+
+@pytest.mark.parametrize("number", range(1 + len(DAYS_ON)))
+def test_every_row_is_the_truth(story: Story, number: int) -> None:
+    chapter = story.chapters[number]
+    assert (chapter.done.code, chapter.done.outcome["outcome"]) == (0, "published"), chapter.done.text
+    kinds = {stream["stream"]: stream["kind"] for stream in chapter.done.outcome["streams"]}
+    assert kinds["deals"] == ("incremental" if number else "full")
+    assert chapter.differences == {"dim_deals": [], "fct_stage_transitions": [], "fct_pipeline_month_end": []}
+
+
+def test_the_line_failed_in_every_way(story: Story) -> None:
+    struck = sum((chapter.struck for chapter in story.chapters), Counter())
+    assert {kind for kind, _ in FAULTS} == set(struck)
+    assert all(sum(chapter.struck.values()) >= 4 for chapter in story.chapters), "a run met hardly a fault"
+    assert sum(chapter.retries for chapter in story.chapters) >= sum(struck.values()) * 0.9
+
+
+def test_between_two_looks_all_happened_that_breaks_readers(story: Story) -> None:
+    """Not only in the world's past, which a full run reads at once, but while funnel was following."""
+    world = story.world
+    seen = incidents(world, world.start_now, world.now)
+    wanted = {"merged", "archive", "restore", "purge", "backdated", "pipeline change", "retired stage"}
+    assert {kind for kind in wanted if not seen[kind]} == set()
+    counts = naive(world)
+    wrong = ("merged", "archived", "purged", "restored", "backdated", "history_tied", "reopened", "pipeline_changed",
+             "retired_stage")  # fmt: skip
+    assert {reason for reason in wrong if not counts[reason]} == set()
+
+
+def test_incremental_equals_built_from_nothing(story: Story, aside: tuple[Product, Product]) -> None:
+    assert unequal(story.chapters[-1].left.warehouse, aside[1].warehouse) == {}
+
+
+def test_published_tables_are_those_of_the_warehouse(story: Story) -> None:
+    last = story.chapters[-1].left
+    assert unequal(last.published, last.warehouse) == {}
+
+
+def test_a_replay_of_the_past_is_the_truth_of_then(
+    story: Story, aside: tuple[Product, Product], tmp_path: Path
+) -> None:
+    """With what is known now: a record that has vanished since is cut by when it went, not by when that was seen."""
+    replay, before = aside[0], story.chapters[-1].left.current.readlink()
+    assert replay.current.readlink() == before
+    releases = sorted(path.name for path in (replay.home / "published" / "releases").iterdir())
+    assert len(releases) == len(story.chapters) + 1
+    database = replay.home / "published" / "releases" / releases[-1] / "funnel.duckdb"
+    found = differences(database, story.world, tmp_path, as_of=PAST)
+    assert found == {"dim_deals": [], "fct_stage_transitions": [], "fct_pipeline_month_end": []}
+    with duckdb.connect(str(database), read_only=True) as connection:
+        [(latest,)] = connection.execute("select max(effective_at) from marts.fct_deal_events").fetchall()
+    assert latest.isoformat() < PAST[:10] + "T12"

@@ -22,20 +22,27 @@ list_sort(list_filter(
         lambda x: x <> '' and x <> {{ own_id }}))
 {%- endmacro %}
 
-{#- From a CTE of pairs (source, loser_id, survivor_id) to the end of every chain of merges: use after `with recursive`. -#}
+{#- When a listed id was merged, as far as "11:1700000000000;33:…" tells. Use inside a lambda over merged_ids. -#}
+{% macro merged_at(calculated, loser_id) -%}
+{{ parse_timestamp("split_part(list_filter(string_split(coalesce(" ~ calculated ~ ", ''), ';'), lambda x: split_part(x, ':', 1) = "
+    ~ loser_id ~ ")[1], ':', 2)") }}
+{%- endmacro %}
+
+{#- From a CTE of pairs (source, loser_id, survivor_id, merged_at) to the end of every chain of merges: use after
+    `with recursive`. merged_at: when the loser itself was merged, null where nobody tells. -#}
 {% macro merge_chains(pairs) -%}
 walk as (
-    select source, loser_id, survivor_id, 1 as depth
+    select source, loser_id, survivor_id, merged_at, 1 as depth
     from {{ pairs }}
     union all
-    select walk.source, walk.loser_id, pairs.survivor_id, walk.depth + 1 as depth
+    select walk.source, walk.loser_id, pairs.survivor_id, walk.merged_at, walk.depth + 1 as depth
     from walk
     inner join {{ pairs }} as pairs on walk.source = pairs.source and walk.survivor_id = pairs.loser_id
     where walk.depth < 20
 ),
 
 survivors as (
-    select walk.source, walk.loser_id, min(walk.survivor_id) as survivor_id
+    select walk.source, walk.loser_id, min(walk.survivor_id) as survivor_id, min(walk.merged_at) as merged_at
     from walk
     left join {{ pairs }} as pairs on walk.source = pairs.source and walk.survivor_id = pairs.loser_id
     -- the end of the chain is a record that nobody lists as merged away

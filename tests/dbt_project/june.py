@@ -140,7 +140,8 @@ def second(con):
         extracted_at=AS_OF[1],
     )
     add(con, "deal_contacts", [linked(205)], extracted_at=AS_OF[1])
-    merged = contact(73, [("05-03", "subscriber"), ("06-20", "customer")], "05-03", hs_merged_object_ids="72")
+    swallowed = {"hs_merged_object_ids": "72;70", "hs_calculated_merged_vids": "72:1781946000000"}  # 20 June, 09:00
+    merged = contact(73, [("05-03", "subscriber"), ("06-20", "customer")], "05-03", **swallowed)
     add(con, "contacts", [merged], extracted_at=AS_OF[1])
     counts = {"id": "deals", "object": "deals", "live": 19, "archived": 1, "bracket_low": 19, "bracket_high": 20}
     add(con, "source_counts", [counts], extracted_at=AS_OF[1])

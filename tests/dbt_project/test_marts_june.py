@@ -264,6 +264,21 @@ def test_leads(con):
     ]
 
 
+def test_merged_leads(con):
+    # 70 was never seen, and nobody tells when it was merged
+    assert one(con, "select merged_ids, merged_times from staging.stg_hubspot__leads where source_lead_id = '73'") == (
+        ["70", "72"],
+        [None, utc(6, 20, 9)],
+    )
+    assert one(
+        con, "select person_key, is_merged_away, merged_at from intermediate.int_leads where source_lead_id = '72'"
+    ) == (
+        "hubspot:73",
+        True,
+        utc(6, 20, 9),
+    )
+
+
 def test_owners_by_the_team_of_the_time(con):
     owners = con.execute(
         "select owner_key, owner_name, team_key, is_active from marts.dim_owners order by 1"

@@ -10,7 +10,8 @@ absences as (
 ),
 
 pairs as (
-    select source, unnest(merged_ids) as loser_id, source_company_id as survivor_id
+    select
+        source, unnest(merged_ids) as loser_id, source_company_id as survivor_id, cast(null as timestamptz) as merged_at
     from companies
 ),
 

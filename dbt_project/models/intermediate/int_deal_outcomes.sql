@@ -33,7 +33,7 @@ events as (
 known as (
     select
         coalesce(deals.deal_key, merged.deal_key) as deal_key,
-        coalesce(visits.pipeline_key, deals.pipeline_key) as pipeline_key,
+        coalesce(visits.pipeline_key, states.pipeline_key) as pipeline_key,
         visits.stage_key,
         case when visits.stage_key is not null then coalesce(stages.stage_category, 'unknown') end as stage_category,
         visits.entered_at,
@@ -48,6 +48,10 @@ known as (
     left join {{ ref('int_stages') }} as stages on visits.stage_key = stages.stage_key
     left join deletions on deals.deal_key = deletions.deal_key
     left join events on deals.deal_key = events.deal_key
+    -- a deal without a stage so far stands where its pipeline property says
+    left join {{ ref('int_deal_states') }} as states
+        on deals.deal_key = states.deal_key and states.valid_from < {{ as_of() }}
+        and (states.valid_to is null or states.valid_to >= {{ as_of() }})
     where deals.deal_key is null or least(events.first_event_at, deals.created_at) < {{ as_of() }}
 )
 

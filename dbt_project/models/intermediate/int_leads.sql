@@ -10,7 +10,8 @@ absences as (
 ),
 
 pairs as (
-    select source, unnest(merged_ids) as loser_id, source_lead_id as survivor_id
+    select
+        source, unnest(merged_ids) as loser_id, source_lead_id as survivor_id, unnest(merged_times) as merged_at
     from leads
 ),
 
@@ -21,6 +22,8 @@ select
     {{ entity_key('leads.source', 'leads.owner_id') }} as owner_key,
     {{ entity_key('leads.source', 'coalesce(survivors.survivor_id, leads.source_lead_id)') }} as person_key,
     survivors.survivor_id is not null as is_merged_away,
+    -- null in a merged-away lead: nobody tells when, so that it counts as merged ever since
+    survivors.merged_at,
     -- archived without a time: known to be gone from the version that said so
     case
         when leads.is_archived then coalesce(leads.archived_at, leads.updated_at, leads.extracted_at)

@@ -18,7 +18,9 @@ named as (
     from {{ ref('int_deal_events') }}
     where field = 'owner'
     union
-    select source, owner_id as source_owner_id from {{ ref('int_leads') }}
+    select source, value as source_owner_id
+    from {{ ref('int_lead_events') }}
+    where field = 'owner'
 ),
 
 everybody as (

@@ -32,14 +32,19 @@ marts as (
     select
         leads.source, 'contacts' as object, leads.source_lead_id as record_id,
         coalesce(not published.is_deleted, false) as is_in_mart,
-        leads.created_at >= {{ as_of() }} or coalesce(leads.deleted_at >= {{ as_of() }}, false) as is_later
+        coalesce(
+            leads.created_at >= {{ as_of() }}
+            or leads.deleted_at >= {{ as_of() }}
+            or leads.merged_at >= {{ as_of() }},
+            false
+        ) as is_later
     from {{ ref('int_leads') }} as leads
     left join {{ ref('dim_leads') }} as published on leads.lead_key = published.lead_key
     union all
     select
         companies.source, 'companies' as object, companies.source_company_id as record_id,
         coalesce(not published.is_deleted, false) as is_in_mart,
-        coalesce(companies.deleted_at >= {{ as_of() }}, false) as is_later
+        coalesce(companies.created_at >= {{ as_of() }} or companies.deleted_at >= {{ as_of() }}, false) as is_later
     from {{ ref('int_companies') }} as companies
     left join {{ ref('dim_companies') }} as published on companies.company_key = published.company_key
 ),

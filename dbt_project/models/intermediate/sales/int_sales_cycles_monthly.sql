@@ -11,7 +11,8 @@ lives as (
         cast(deals.outcome in ('won', 'lost') as integer) as is_closed
     from {{ ref('dim_deals') }} as deals
     cross join lateral (values (deals.pipeline_key), ('all')) as scopes (pipeline_key)
-    where not deals.is_deleted and deals.created_at < {{ as_of() }}
+    -- a hand-typed creation date can lie before the deal was in any pipeline at as_of: it counts once it is in one
+    where not deals.is_deleted and deals.created_at < {{ as_of() }} and deals.pipeline_key is not null
 ),
 
 steps as (

@@ -4,7 +4,7 @@ with
 known as (
     select company_key, source, company_name, domain_hash, industry, country, deleted_at, source_url
     from {{ ref('int_companies') }}
-    where not is_merged_away
+    where not is_merged_away and coalesce(created_at < {{ as_of() }}, true)
 ),
 
 linked as (

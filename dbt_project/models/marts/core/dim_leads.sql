@@ -4,7 +4,7 @@ with
 leads as (
     select *
     from {{ ref('int_leads') }}
-    where not is_merged_away and created_at < {{ as_of() }}
+    where created_at < {{ as_of() }} and not (is_merged_away and coalesce(merged_at < {{ as_of() }}, true))
 ),
 
 visits as (
@@ -24,6 +24,13 @@ reached as (
         min(entered_at) filter (where to_stage in ('opportunity', 'customer')) as opportunity_at
     from visits
     group by 1
+),
+
+last_events as (
+    select lead_key, field, value
+    from {{ ref('int_lead_events') }}
+    where effective_at < {{ as_of() }} and field in ('lead_status', 'owner')
+    qualify row_number() over (partition by lead_key, field order by effective_at desc, sequence desc) = 1
 )
 
 select
@@ -36,8 +43,8 @@ select
     leads.created_at,
     reached.lifecycle_stage,
     reached.furthest_lifecycle_stage,
-    leads.lead_status,
-    leads.owner_key,
+    statuses.value as lead_status,
+    {{ entity_key('leads.source', 'owners.value') }} as owner_key,
     coalesce(deals.deal_created_at, reached.opportunity_at) as converted_at,
     deals.deal_key as converted_deal_key,
     coalesce(leads.deleted_at < {{ as_of() }}, false) as is_deleted,
@@ -45,4 +52,6 @@ select
     leads.source_url
 from leads
 left join reached on leads.lead_key = reached.lead_key
+left join last_events as statuses on leads.lead_key = statuses.lead_key and statuses.field = 'lead_status'
+left join last_events as owners on leads.lead_key = owners.lead_key and owners.field = 'owner'
 left join {{ ref('int_lead_deals') }} as deals on leads.lead_key = deals.lead_key

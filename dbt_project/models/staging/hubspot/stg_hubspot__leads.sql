@@ -50,26 +50,34 @@ newest as (
         max(window_seq) as window_seq
     from ordered
     group by source, record_id
+),
+
+named as (
+    select
+        source,
+        record_id as source_lead_id,
+        coalesce({{ parse_timestamp('p.createdate') }}, {{ parse_timestamp('r.createdAt') }}) as created_at,
+        {{ parse_timestamp('r.createdAt') }} as source_created_at,
+        {{ parse_timestamp('r.updatedAt') }} as updated_at,
+        {{ blank_to_null('p.lifecyclestage') }} as lifecycle_stage,
+        {{ blank_to_null('p.hs_lead_status') }} as lead_status,
+        {{ blank_to_null('p.hubspot_owner_id') }} as owner_id,
+        {{ blank_to_null('p.hs_analytics_source') }} as original_source,
+        {{ blank_to_null('p.hs_analytics_source_data_1') }} as original_source_detail,
+        {{ blank_to_null('p.hs_latest_source') }} as latest_source,
+        {{ blank_to_null('p.associatedcompanyid') }} as company_id,
+        {{ blank_to_null('p.email_hash') }} as person_hash,
+        coalesce(r.archived, false) as is_archived,
+        {{ parse_timestamp('r.archivedAt') }} as archived_at,
+        -- both lists: the calculated one ("id:ms;…") may omit ids
+        {{ merged_ids('p.hs_merged_object_ids', 'p.hs_calculated_merged_vids', 'record_id') }} as merged_ids,
+        p.hs_calculated_merged_vids as calculated_merges,
+        r.url as source_url,
+        extracted_at, window_id, window_seq
+    from newest
 )
 
 select
-    source,
-    record_id as source_lead_id,
-    coalesce({{ parse_timestamp('p.createdate') }}, {{ parse_timestamp('r.createdAt') }}) as created_at,
-    {{ parse_timestamp('r.createdAt') }} as source_created_at,
-    {{ parse_timestamp('r.updatedAt') }} as updated_at,
-    {{ blank_to_null('p.lifecyclestage') }} as lifecycle_stage,
-    {{ blank_to_null('p.hs_lead_status') }} as lead_status,
-    {{ blank_to_null('p.hubspot_owner_id') }} as owner_id,
-    {{ blank_to_null('p.hs_analytics_source') }} as original_source,
-    {{ blank_to_null('p.hs_analytics_source_data_1') }} as original_source_detail,
-    {{ blank_to_null('p.hs_latest_source') }} as latest_source,
-    {{ blank_to_null('p.associatedcompanyid') }} as company_id,
-    {{ blank_to_null('p.email_hash') }} as person_hash,
-    coalesce(r.archived, false) as is_archived,
-    {{ parse_timestamp('r.archivedAt') }} as archived_at,
-    -- both lists: the calculated one ("id:ms;…") may omit ids
-    {{ merged_ids('p.hs_merged_object_ids', 'p.hs_calculated_merged_vids', 'record_id') }} as merged_ids,
-    r.url as source_url,
-    extracted_at, window_id, window_seq
-from newest
+    * exclude (calculated_merges),
+    list_transform(merged_ids, lambda i: {{ merged_at('calculated_merges', 'i') }}) as merged_times
+from named

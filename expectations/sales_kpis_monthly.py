@@ -35,9 +35,10 @@ def rows(frame: pd.DataFrame, facts: Facts) -> pd.DataFrame:
     out["_rate_where_closed"] = out["win_rate"].notna() == (closed > 0)
     out["_below_rate"] = _number(out, "win_rate") - _number(out, "win_rate_low")
     out["_above_rate"] = _number(out, "win_rate_high") - _number(out, "win_rate")
-    priced = won - _number(out, "zero_amount_won_count")
-    size = _number(out, "average_deal_size")
-    out["_size_ratio"] = (size * priced / _number(out, "won_amount")).where((priced > 0) & (size > 0))
+    sized = _number(out, "average_deal_size") * _number(out, "deal_size_n")
+    positive = _number(out, "won_amount_positive")
+    out["_size_ratio"] = (sized / positive).where((sized > 0) & (positive > 0))
+    out["_won_excess"] = _number(out, "won_amount") - positive
     out["_weighted_excess"] = _number(out, "crm_weighted_amount").abs() - _number(out, "open_amount").abs()
     out["_weighted_excess"] = out["_weighted_excess"].where(_number(out, "open_amount") > 0)
     out["_first_of_month"] = out["month"].isna() | (out["month"].dt.day == 1)
@@ -61,7 +62,9 @@ def row_rules(frame: pd.DataFrame, facts: Facts) -> list[Any]:
         parts.between("_below_rate", "win_rate_above_its_low", "the interval's low is not above the rate", -1e-12),
         parts.between("_above_rate", "win_rate_below_its_high", "the interval's high is not below the rate", -1e-12),
         parts.between("_size_ratio", "deal_size_fits_won_amount",
-                      "average size × priced deals is won_amount, up to rates and credits", 0.2, 5),
+                      "average size × its deals is won_amount_positive, up to exchange rates", 0.2, 5),
+        parts.between("_won_excess", "won_amount_is_positive_less_credits",
+                      "won_amount is won_amount_positive less credits", None, 0.01),
         parts.between("_weighted_excess", "weighted_not_above_open", "a weighted amount is at most the open one", None,
                       0.01, mostly=0.9),
         parts.holds("_rate_where_closed", "win_rate_null_when_nothing_closed", "no denominator, no rate (never 0)"),

@@ -55,7 +55,7 @@ def rejected(session: Session) -> list[Check]:
             f"""select source, stream, count(distinct coalesce(record_id, md5(record))) as records,
                        count(distinct md5(record)) filter (record_id is null) as without_key,
                        string_agg(distinct coalesce(record_id, '?') || ': ' || reason, '; ') as sample
-                from {REJECTS} group by source, stream order by source, stream""",
+                from {REJECTS} where not is_superseded group by source, stream order by source, stream""",
         ):
             table = f'raw."{vendor_of.get(row["source"], "")}__{row["stream"]}"'
             total = connection.execute(

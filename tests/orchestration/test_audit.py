@@ -41,7 +41,8 @@ def reject(session: Session, rejected: int, records: int) -> None:
         f"""create table raw.hubspot__deals as
             select 'hubspot' as source, (i // 2)::varchar as record_id from range({2 * records}) r(i)""",
         f"""create table meta.rejected_records as select 'hubspot' as source, 'deals' as stream,
-            i::varchar as record_id, 'amount is not a number' as reason, '{{}}' as record from range({rejected}) r(i)""",
+            i::varchar as record_id, 'amount is not a number' as reason, '{{}}' as record, false as is_superseded
+            from range({rejected}) r(i)""",
     )
 
 
@@ -58,9 +59,18 @@ def test_more_than_one_per_cent_of_a_streams_records_refuses(session: Session, r
 
 def test_a_line_without_a_key_counts_as_a_record(session: Session) -> None:
     reject(session, 0, records=10)
-    execute(session, "insert into meta.rejected_records values ('hubspot', 'deals', null, 'no id', '{\"a\": 1}')")
+    execute(
+        session, "insert into meta.rejected_records values ('hubspot', 'deals', null, 'no id', '{\"a\": 1}', false)"
+    )
     (check,) = audit.rejected(session)
     assert (check.status, check.failing_rows) == ("fail", 1)
+
+
+def test_a_version_that_a_sound_one_has_replaced_no_longer_counts(session: Session) -> None:
+    reject(session, 20, records=1000)
+    execute(session, "update meta.rejected_records set is_superseded = record_id <> '7'")
+    (check,) = audit.rejected(session)
+    assert (check.status, check.failing_rows, check.sample) == ("warn", 1, "7: amount is not a number")
 
 
 def differ(session: Session, unexplained: int, source: str = "hubspot") -> None:

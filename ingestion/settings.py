@@ -23,6 +23,8 @@ STAGE_CATEGORIES = (
     "prospecting", "qualification", "meeting", "proposal", "negotiation", "closing",
     "won", "fulfilment", "lost", "void",
 )  # fmt: skip
+STALENESS_HOURS = 26.0
+"""A source read once a day, with two hours of grace."""
 
 
 class Secret:
@@ -63,6 +65,20 @@ class Config(BaseModel):
     revenue_month: Literal["close_date", "closed_at"] = "close_date"
     home_currency: dict[str, str] = {}
     stages: dict[str, dict[str, dict[str, str]]] = {}
+    staleness_hours: dict[str, float] = {}
+    """{connection or `default`: hours its data may lie behind as-of before that is an alert}."""
+
+    def staleness_budget(self, source: str) -> float:
+        """Hours a source may lie behind as-of."""
+        return self.staleness_hours.get(source, self.staleness_hours.get("default", STALENESS_HOURS))
+
+    @field_validator("staleness_hours")
+    @classmethod
+    def _hours(cls, value: dict[str, float]) -> dict[str, float]:
+        for name, hours in value.items():
+            if not 0 < hours < float("inf"):
+                raise ValueError(f"{name}: {hours:g} is not a positive number of hours")
+        return value
 
     @field_validator("reporting_timezone")
     @classmethod
@@ -105,6 +121,8 @@ class Settings:
     config: Config
     pii_key: Secret
     keep: int = 10
+    alert_webhook: Secret | None = None
+    heartbeat_url: Secret | None = None
 
     @property
     def warehouse(self) -> Path:
@@ -124,15 +142,11 @@ def load_settings(env: Mapping[str, str] | None = None, home: Path | None = None
 
     Errors: ConfigError with the variable, or the file's line, and the reason.
     """
-    given = dict(os.environ if env is None else env)
-    if env is None:
-        given = _dotenv(Path.cwd() / ".env") | given
-    home = home or Path(given.get("FUNNEL_HOME") or PROJECT_ROOT / "data").expanduser().absolute()
+    given, home = _given(env, home)
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"FUNNEL_HOME {home} cannot be created: {error.strerror}. Name a writable folder.") from None
-    given = _dotenv(home / ".env") | given
     try:
         keep = int(given.get("FUNNEL_KEEP") or 10)
     except ValueError:
@@ -145,7 +159,19 @@ def load_settings(env: Mapping[str, str] | None = None, home: Path | None = None
         config=read_config(home / "funnel.yml"),
         pii_key=_pii_key(given, home),
         keep=max(keep, 1),
+        alert_webhook=_url(given, "FUNNEL_ALERT_WEBHOOK"),
+        heartbeat_url=_url(given, "FUNNEL_HEARTBEAT_URL"),
     )
+
+
+def load_alert_settings(env: Mapping[str, str] | None = None) -> Settings | None:
+    """Home and webhook alone, so that a wrong configuration can be told of; None where they are what is wrong."""
+    given, home = _given(env, None)
+    try:
+        webhook = _url(given, "FUNNEL_ALERT_WEBHOOK")
+    except ConfigError:
+        return None
+    return Settings(home, (), Config(), Secret(""), alert_webhook=webhook) if home.is_dir() else None
 
 
 def read_config(path: Path) -> Config:
@@ -212,6 +238,23 @@ def _connection(env: Mapping[str, str], vendor: Vendor, name: str) -> Iterator[C
         base_url=base.rstrip("/"),
         credentials={key: Secret(value) for key, value in found.items()},
     )
+
+
+def _given(env: Mapping[str, str] | None, home: Path | None) -> tuple[dict[str, str], Path]:
+    """The environment over `.env` of the working directory and of FUNNEL_HOME, and FUNNEL_HOME itself, absolute."""
+    given = dict(os.environ if env is None else env)
+    if env is None:
+        given = _dotenv(Path.cwd() / ".env") | given
+    home = home or Path(given.get("FUNNEL_HOME") or PROJECT_ROOT / "data").expanduser().absolute()
+    return _dotenv(home / ".env") | given, home
+
+
+def _url(env: Mapping[str, str], name: str) -> Secret | None:
+    """An address to call, kept like a secret: whoever knows a webhook can post to it."""
+    value = _secret(env, name)
+    if value and not re.match(r"https?://[^/\s]+", value):
+        raise ConfigError(f"{name} is not an http(s) address")
+    return Secret(value) if value else None
 
 
 def _secret(env: Mapping[str, str], name: str) -> str | None:

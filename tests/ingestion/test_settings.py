@@ -8,7 +8,7 @@ import pytest
 
 from ingestion.errors import ConfigError
 from ingestion.redaction import person_hash, redact
-from ingestion.settings import Secret, load_settings
+from ingestion.settings import Secret, load_alert_settings, load_settings
 
 
 def test_one_variable_is_a_connection(tmp_path: Path) -> None:
@@ -47,12 +47,47 @@ def test_nothing_set_is_no_connection(tmp_path: Path) -> None:
         ("stages:\n  hubspot:\n    default:\n      s1: bogus\n", "line 1: stages: 'bogus' is not a stage category"),
         ("reporting_timezone: [\n", "not valid YAML"),
         ("- a\n", "a mapping of settings is expected"),
+        ("fiscal_year_start_month: soon\n", "line 1: fiscal_year_start_month: Input should be a valid integer"),
+        ("\nstaleness_hours:\n  hubspot: 0\n", "line 2: staleness_hours: hubspot: 0 is not a positive number of hours"),
+        ("staleness_hours:\n  default: 26\n  hubspot: a while\n", "line 3: staleness_hours.hubspot: Input should be"),
     ],
 )
 def test_a_wrong_funnel_yml_names_line_and_reason(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "funnel.yml").write_text(text)
     with pytest.raises(ConfigError, match=message.replace("[", r"\[")):
         load_settings({}, tmp_path)
+
+
+def test_staleness_budget_is_the_connections_own_or_the_default(tmp_path: Path) -> None:
+    assert load_settings({}, tmp_path).config.staleness_budget("hubspot") == 26
+    (tmp_path / "funnel.yml").write_text("staleness_hours: {default: 12, hubspot: 4.5}\n")
+    config = load_settings({}, tmp_path).config
+    assert (config.staleness_budget("hubspot"), config.staleness_budget("emea")) == (4.5, 12)
+
+
+def test_webhook_and_heartbeat_are_secrets_also_from_files_and_must_be_addresses(tmp_path: Path) -> None:
+    (tmp_path / "hook").write_text("https://hooks.example/T0/secret\n")
+    env = {"FUNNEL_ALERT_WEBHOOK_FILE": str(tmp_path / "hook"), "FUNNEL_HEARTBEAT_URL": "https://beat.example/abc"}
+    settings = load_settings(env, tmp_path)
+    assert settings.alert_webhook is not None
+    assert settings.heartbeat_url is not None
+    assert settings.alert_webhook.reveal() == "https://hooks.example/T0/secret"
+    assert settings.heartbeat_url.reveal() == "https://beat.example/abc"
+    assert "secret" not in repr(settings)
+    with pytest.raises(ConfigError, match="FUNNEL_ALERT_WEBHOOK is not an http") as refused:
+        load_settings({"FUNNEL_ALERT_WEBHOOK": "hooks.example/secret"}, tmp_path)
+    assert "secret" not in str(refused.value)
+    assert load_settings({}, tmp_path).alert_webhook is None
+
+
+def test_a_wrong_configuration_can_still_be_told_of(tmp_path: Path) -> None:
+    (tmp_path / "funnel.yml").write_text("nonsense: 1\n")
+    found = load_alert_settings({"FUNNEL_HOME": str(tmp_path), "FUNNEL_ALERT_WEBHOOK": "http://hook"})
+    assert found is not None
+    assert found.alert_webhook is not None
+    assert (found.home, found.alert_webhook.reveal()) == (tmp_path, "http://hook")
+    assert load_alert_settings({"FUNNEL_HOME": str(tmp_path), "FUNNEL_ALERT_WEBHOOK": "nonsense"}) is None
+    assert load_alert_settings({"FUNNEL_HOME": str(tmp_path / "none")}) is None
 
 
 def test_the_hash_key_is_made_once_and_private(tmp_path: Path) -> None:

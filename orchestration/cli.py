@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from orchestration import cli_undo
 from orchestration.errors import EXIT_CODES, PUBLISHED, exit_code, explain
 
 Command = Callable[[argparse.Namespace], int]
@@ -92,6 +93,8 @@ def _parser() -> argparse.ArgumentParser:
     check = _add(commands, "check", _check, "credentials, scopes, reachability; how each stage was understood",
                  "funnel check\n  funnel check --source hubspot")  # fmt: skip
     check.add_argument("--source", action="append", default=[], metavar="NAME", help="this connection only")
+
+    cli_undo.register(commands, _add)
 
     serve = _add(commands, "serve", _serve, "Dagster's UI with all assets, checks and the hourly schedule",
                  "funnel serve --port 3000")  # fmt: skip

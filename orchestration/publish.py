@@ -21,6 +21,7 @@ from ingestion.settings import PROJECT_ROOT
 from orchestration import warehouse
 from orchestration.dbt_build import refusal
 from orchestration.errors import AuditRefused
+from orchestration.hold import read_hold, switching
 from orchestration.home import Home, read_json
 from orchestration.ledger import Check, checks_of, publication_row, record_publications
 from orchestration.session import Session
@@ -32,8 +33,9 @@ COPY = "(format parquet, compression zstd, row_group_size 122880)"
 
 
 def publish(session: Session) -> dict[str, Any]:
-    """Publish what the audit accepted; returns the manifest with `outcome`: published, release_only or unchanged.
+    """Publish what the audit accepted; returns the manifest with `outcome`: published, release_only, unchanged or held.
 
+    While publishing is held the release is written and `current` stays (`--publish` does not overrule `rollback`).
     Errors: AuditRefused where meta.check_results does not hold a passed audit of these very tables.
     """
     home = session.home
@@ -44,12 +46,16 @@ def publish(session: Session) -> dict[str, Any]:
     contents = table_contents(session)
     if current and forward and not session.request.publish and contents == current.get("contents"):
         return {**current, "outcome": "unchanged"}
-    manifest = write_release(session, checks, contents)
-    if forward:
-        switch(home, manifest["id"])
+    if read_hold(home) and (newest := list(releases(home))[-1:]) and contents == newest[0].get("contents"):
+        return {**newest[0], "outcome": "held"}
+    manifest = write_release(session, checks, contents, forward and read_hold(home) is None)
+    with switching(home):
+        outcome = "held" if read_hold(home) and forward else "published" if forward else "release_only"
+        if outcome == "published":
+            switch(home, manifest["id"])
+        prune(home, session.settings.keep)
     record_publications(session.path, [manifest])
-    prune(home, session.settings.keep)
-    return {**manifest, "outcome": "published" if forward else "release_only"}
+    return {**manifest, "outcome": outcome}
 
 
 def audited(session: Session) -> list[Check]:
@@ -83,8 +89,13 @@ def table_contents(session: Session) -> dict[str, str]:
         return {table: warehouse.content_hash(connection, table) for table in tables}
 
 
-def write_release(session: Session, checks: list[Check], contents: Mapping[str, str]) -> dict[str, Any]:
-    """A complete release folder under its final name, everything on disk; returns its manifest."""
+def write_release(
+    session: Session, checks: list[Check], contents: Mapping[str, str], published: bool = True
+) -> dict[str, Any]:
+    """A complete release folder under its final name, everything on disk; returns its manifest.
+
+    `published`: whether `current` is meant to move to it.
+    """
     now, home = datetime.now(UTC), session.home
     release_id = f"{now:%Y%m%dT%H%M%S}Z-{session.run_id[:8]}"
     temporary = home.published / "releases" / f".{release_id}"
@@ -95,6 +106,7 @@ def write_release(session: Session, checks: list[Check], contents: Mapping[str, 
             "id": release_id,
             "run_id": session.run_id,
             "as_of": session.as_of.isoformat(),
+            "published": published,
             "started": session.started_at.isoformat(),
             "finished": now.isoformat(),
             "code_version": code_version(),
@@ -105,7 +117,7 @@ def write_release(session: Session, checks: list[Check], contents: Mapping[str, 
             "files": {},
         }
         manifest["tables"] = _write_tables(session, temporary, manifest)
-        manifest["files"] = {name: _file(temporary / name) for name in _files(temporary)}
+        manifest["files"] = {name: file_entry(temporary / name) for name in files_of(temporary)}
         with (temporary / "manifest.json").open("w", encoding="utf-8") as file:
             json.dump(manifest, file, indent=1, ensure_ascii=False)
             file.flush()
@@ -130,11 +142,15 @@ def switch(home: Home, release_id: str) -> None:
 
 
 def prune(home: Home, keep: int) -> list[str]:
-    """Remove leftovers of killed runs and the oldest releases beyond `keep`, never the current one; returns names."""
+    """Remove leftovers of killed runs and the oldest releases beyond `keep`, never the current one; returns names.
+
+    While publishing is held what is newer than the current one stays too: rolled back or held back, it may be wanted.
+    """
     folder = home.published / "releases"
     current = (home.published / "current").resolve().name
     whole = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    old = [path for path in whole[: max(0, len(whole) - keep)] if path.name != current]
+    held = read_hold(home) is not None
+    old = [p for p in whole[: max(0, len(whole) - keep)] if p.name != current and not (held and p.name > current)]
     for path in [*old, *folder.glob(".*")]:
         shutil.rmtree(path, ignore_errors=True)
     return [path.name for path in old]
@@ -231,11 +247,11 @@ def _write_tables(session: Session, folder: Path, manifest: Mapping[str, Any]) -
     return tables
 
 
-def _files(folder: Path) -> list[str]:
+def files_of(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
-def _file(path: Path) -> dict[str, Any]:
+def file_entry(path: Path) -> dict[str, Any]:
     """sha256 and size of a file that is on disk for good."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -13,6 +13,7 @@ KEY = dg.AssetKey(["published", "current"])
 WORDS = {
     "published": "published as {id}",
     "release_only": "written as {id}; `current` stays, for its as-of is later (--publish forces it)",
+    "held": "written as {id}; publishing is held and `current` stays (`funnel release` ends the hold)",
     "unchanged": "nothing changed since {id}, which stays current",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import duckdb
 
 from ingestion.settings import Settings
+from orchestration.hold import Hold, read_hold
 from orchestration.home import Home, read_json
 from orchestration.lock import holder
 
@@ -22,6 +24,7 @@ def collect(settings: Settings) -> dict[str, Any]:
     return {
         "home": str(home.root),
         "running": holder(home.lock),
+        "hold": asdict(hold) if (hold := read_hold(home)) else None,
         "publication": _publication(manifest, current) if manifest else None,
         "sources": _sources(manifest, last_run) if manifest else {},
         "checks": _checks(manifest) if manifest else {},
@@ -104,6 +107,8 @@ def text(status: dict[str, Any]) -> str:
     lines = [f"home         {status['home']}"]
     if status["running"]:
         lines.append(f"running      {status['running']}")
+    if hold := status["hold"]:
+        lines.append(f"HOLD         nothing new becomes current: {Hold(**hold)}; `funnel release` ends it")
     if publication := status["publication"]:
         marts = sum(name.startswith("marts.") for name in publication["tables"])
         lines += [

@@ -143,7 +143,8 @@ def test_a_failure_while_writing_leaves_nothing(settings: Settings, monkeypatch:
     before = published(settings, 1)
     session = session_of(settings, "00000002-run", AS_OF + timedelta(days=2))
     fill(session, 2)
-    monkeypatch.setattr("orchestration.publish.file_entry", lambda path: (_ for _ in ()).throw(OSError(28, "No space left")))
+    full = OSError(28, "No space left")
+    monkeypatch.setattr("orchestration.publish.file_entry", lambda path: (_ for _ in ()).throw(full))
     with pytest.raises(OSError, match="No space"):
         publish(session)
     assert [p.name for p in (settings.published / "releases").iterdir()] == [before["id"]]

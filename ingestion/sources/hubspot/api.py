@@ -69,7 +69,7 @@ class HubSpotDialect:
         if response.status_code == 401:
             return AuthError(
                 message="HubSpot refused the token (HTTP 401: wrong, expired or revoked)",
-                guidance="Set a valid private-app or service-key token in HUBSPOT_ACCESS_TOKEN and run again.", **known,
+                guidance=f"Set a valid private-app or service-key token in {_variable(source)} and run again.", **known,
             )  # fmt: skip
         if response.status_code == 403:
             scopes = ", ".join(sorted(_scopes(body))) or "unknown (HubSpot did not name it)"
@@ -169,7 +169,10 @@ class Api:
             check=lambda a: _has_results(a) or (None if isinstance(a.get("total"), int) else "an answer without total"),
         )  # fmt: skip
         rows = [
-            (identity(r), (r.get("properties") or {}).get(spec.modified) or r.get("updatedAt"))
+            (
+                identity(r) or identity({"id": (r.get("properties") or {}).get("hs_object_id")}),
+                (r.get("properties") or {}).get(spec.modified) or r.get("updatedAt"),
+            )
             for r in answer["results"]
         ]
         return answer["total"], [(number, modified) for number, modified in rows if number is not None]
@@ -258,3 +261,8 @@ def _number(text: str | None) -> float | None:
 
 def _text(value: bool) -> str:
     return "true" if value else "false"
+
+
+def _variable(source: str) -> str:
+    """The environment variable that holds a connection's token."""
+    return "HUBSPOT_ACCESS_TOKEN" if source == "hubspot" else f"HUBSPOT__{source.upper()}_ACCESS_TOKEN"

@@ -53,6 +53,8 @@ class ObjectPull:
     archived_now: dict[int, str] = field(default_factory=dict)
     losers: set[int] = field(default_factory=set)
     absent: set[int] = field(default_factory=set)
+    nameless: set[int] = field(default_factory=set)
+    """Ids whose record comes without its id: set aside at loading, but not purged."""
     stages: set[str] = field(default_factory=set)
     """Stage ids that the landed deals are in."""
 
@@ -87,12 +89,12 @@ class ObjectPull:
         last = 0
         while True:
             filters = [above(self.spec.modified, "GTE", self.state.resume or 0), above("hs_object_id", "GT", last)]
-            _, rows = self.api.search(self.spec, filters, limit=SEARCH_PAGE)
+            left, rows = self.api.search(self.spec, filters, limit=SEARCH_PAGE)
             for number, modified in rows:
                 moved = milliseconds(modified)
                 if moved is None or self.state.recent.get(number) != moved:
                     yield number
-            if len(rows) < SEARCH_PAGE:
+            if left <= SEARCH_PAGE or not rows:  # not the rows' number: one without an id is no row
                 return
             last = rows[-1][0]
 
@@ -107,7 +109,17 @@ class ObjectPull:
             for batch, read in _ahead(reads, BATCH_THREADS):
                 records = read.result()
                 self._land(records)
-                missing += sorted(set(batch) - {identity(record) for record in records})
+                missing += self._not_among(records, batch, archived)
+        return missing
+
+    def _not_among(self, records: list[Json], batch: list[int], archived: bool) -> list[int]:
+        """Ids of a batch that do not exist. Where a record came without its id, each is asked for alone to tell."""
+        named = {identity(record) for record in records}
+        missing = sorted(set(batch) - named)
+        if None in named:
+            alone = {number for number in missing if self.api.batch(self.spec, [number], archived=archived)}
+            self.nameless |= alone
+            missing = [number for number in missing if number not in alone]
         return missing
 
     def _archived_changes(self) -> None:
@@ -159,7 +171,9 @@ class ObjectPull:
         self.absent |= set(missing) - self.archived_now.keys()
         unlisted = len(differences.ours) - len(missing)  # alive by id, but not yet in the search index
         again, _ = self.api.search(self.spec, [], limit=1)
-        count = Count(again + unlisted, min(total, again), max(total, again) + unlisted, len(self.archived_now))
+        unkept = len(self.nameless.difference(ours))  # counted by the source, but of no use without an id
+        low, high = min(total, again) - unkept, max(total, again) + unlisted
+        count = Count(again + unlisted, low, high, len(self.archived_now))
         return self._note_absent(count)
 
     def _note_absent(self, count: Count) -> Count:
@@ -168,7 +182,7 @@ class ObjectPull:
             known = set(self.state.live) | self.state.archived.keys()
             nowhere = known - set(self.seen) - self.archived_now.keys() - self.losers
             if self.writer.kind == "full" and nowhere:
-                self.absent |= set(self._read(sorted(nowhere)))
+                self.absent |= set(self._read(sorted(nowhere - self.nameless)))
         return count
 
 

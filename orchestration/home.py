@@ -83,6 +83,21 @@ class Home:
         """Outcome of the newest run, published or not, for `funnel status`."""
         return self.logs / "last_run.json"
 
+    @property
+    def alerts(self) -> Path:
+        """What was told of what is wrong (orchestration/alerts.py)."""
+        return self.root / "alerts.json"
+
+    @property
+    def sources(self) -> Path:
+        """Up to when each source came through whole (orchestration/freshness.py)."""
+        return self.root / "sources.json"
+
+    @property
+    def version(self) -> Path:
+        """Which release's shape this home has (orchestration/shape.py)."""
+        return self.root / "version.json"
+
     def prepare(self) -> None:
         """Make the folders and dagster.yaml. Errors: OSError (read-only, full)."""
         for folder in (self.dagster, self.target, self.logs, self.published / "releases"):

@@ -16,6 +16,7 @@ from ingestion.loading import LoadReport, load_new, read_state
 from ingestion.settings import Connection, Settings
 from ingestion.stream import StreamReport
 from orchestration import warehouse
+from orchestration.alerts import Alert
 from orchestration.errors import WrongUse, explain, nothing_extracted
 from orchestration.home import Home
 from orchestration.ledger import Check
@@ -54,6 +55,7 @@ class Session:
     failure: BaseException | None = None
     publication: dict[str, Any] | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+    alerts: list[Alert] = field(default_factory=list)
 
     @property
     def home(self) -> Home:

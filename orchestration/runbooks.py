@@ -1,0 +1,58 @@
+"""Which page of docs/runbooks an error is about; every message of those kinds ends with its page."""
+
+from __future__ import annotations
+
+from ingestion.errors import AuthError, CorruptResponse, LandingError, MissingScope, RateLimited
+
+PAGES = {
+    "token-refused": "the source refused the token",
+    "scope-missing": "the token lacks a scope",
+    "daily-limit": "the source's daily allowance is used up",
+    "corrupt-answers": "the source's answers cannot be used",
+    "stale-source": "a source is older than its budget, or failed",
+    "audit-refused": "the audit refused the new tables",
+    "reconciliation-differs": "counts here and at the source differ",
+    "rejected-records": "too many records could not be used",
+    "unknown-stage": "deals lie in a stage whose meaning is guessed or not known",
+    "lock-held": "another run is going",
+    "warehouse-lock": "another process holds the warehouse",
+    "disk-full": "the disk is full",
+    "landing-damaged": "a landed file is not what was landed",
+    "webhook-down": "alerts or the heartbeat do not arrive",
+    "home-from-another-release": "FUNNEL_HOME was made by another release",
+}
+BY_ERROR: dict[type[BaseException], str] = {
+    AuthError: "token-refused",
+    MissingScope: "scope-missing",
+    RateLimited: "daily-limit",
+    CorruptResponse: "corrupt-answers",
+    LandingError: "landing-damaged",
+}
+BY_CHECK = {"reconciliation": "reconciliation-differs", "rejects": "rejected-records"}
+
+
+def see(name: str) -> str:
+    """The sentence a message ends with. KeyError where there is no such page."""
+    PAGES[name]
+    return f"See {path(name)}."
+
+
+def path(name: str) -> str:
+    """The page within the project."""
+    return f"docs/runbooks/{name}.md"
+
+
+def page_of(error: BaseException) -> str:
+    """Name of the page about an error of a source or of landing; empty where there is none."""
+    return next((name for kind, name in BY_ERROR.items() if isinstance(error, kind)), "")
+
+
+def told(error: BaseException) -> str:
+    """An error's text with its page at the end, where it has one (errors of this room carry theirs themselves)."""
+    name = page_of(error)
+    return f"{error} {see(name)}" if name else str(error)
+
+
+def page_of_refusal(kinds: set[str]) -> str:
+    """Name of the page about checks of these kinds: their own where they are of one kind."""
+    return BY_CHECK.get(next(iter(kinds)), "audit-refused") if len(kinds) == 1 else "audit-refused"

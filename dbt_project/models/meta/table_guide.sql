@@ -45,15 +45,27 @@
     ('meta', 'source_reconciliation', 'connection and object', none, none, 'unexplained must be 0.',
      "select object, at_source_live, landed_live, in_mart, unexplained from meta.source_reconciliation"),
     ('meta', 'check_results', 'check of this publication', none, none, 'What was audited before publishing.',
-     "select check_name, status from meta.check_results"),
+     'select "check", status from meta.check_results'),
     ('meta', 'publications', 'publication', none, none, 'The last row is this one.', "select * from meta.publications"),
 ] -%}
+{#- What identifies a row: `funnel diff` compares by it, and a test holds every published table against it. -#}
+{%- set keys = {
+    'dim_deals': 'deal_key', 'dim_stages': 'stage_key', 'dim_stages_history': 'stage_version_key',
+    'dim_pipelines': 'pipeline_key', 'dim_owners': 'owner_key', 'dim_owners_history': 'owner_version_key',
+    'dim_teams': 'team_key', 'dim_companies': 'company_key', 'dim_leads': 'lead_key', 'dim_dates': 'date',
+    'dim_sources': 'source', 'fct_deal_events': 'event_key', 'fct_stage_transitions': 'transition_key',
+    'fct_lead_transitions': 'lead_transition_key', 'fct_pipeline_month_end': 'month_end, deal_key',
+    'fct_won_revenue': 'deal_key, spell_number', 'mart_sales_kpis_monthly': 'month, pipeline_key',
+    'table_guide': 'schema_name, table_name', 'rejected_records': 'source, stream, record_id, reason, window_id',
+    'source_reconciliation': 'source, object', 'check_results': 'kind, table, check', 'publications': 'id',
+} -%}
 
 {%- for schema, table, grain, rollup, pins, notes, query in guide %}
 select
     '{{ schema }}' as schema_name,
     '{{ table }}' as table_name,
     '{{ grain }}' as grain,
+    {{ "'" ~ keys[table] ~ "'" if table in keys else 'cast(null as varchar)' }} as key_columns,
     {{ "'" ~ rollup ~ "'" if rollup else 'cast(null as varchar)' }} as rollup_column,
     {{ "'" ~ pins ~ "'" if pins else 'cast(null as varchar)' }} as pin_before_summing,
     '{{ notes | replace("'", "''") }}' as notes,

@@ -17,10 +17,13 @@ import requests
 from pyrate_limiter import Duration, InMemoryBucket, Limiter, Rate
 from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from urllib3.exceptions import NewConnectionError
 
-from ingestion.errors import AuthError, CorruptResponse, SourceError
+from ingestion.errors import AuthError, CorruptResponse, SourceError, Unreachable
 
 TRIES = 8
+TRIES_UNTIL_FIRST_ANSWER = 3
+"""A host that has never answered is probably not there: a wrong address should not cost minutes."""
 CONNECT_TIMEOUT, READ_TIMEOUT = 10.0, 60.0
 RETRY_STATUS = frozenset({408, 423, 425, 429, 477, 500, 502, 503, 504, 520, 522, 524})
 BACKOFF = wait_exponential_jitter(initial=1, max=60, jitter=1)
@@ -122,7 +125,8 @@ class Client:
         self._sleep = sleep
         self._counts: dict[str, Counts] = {}
         self._lock = threading.Lock()
-        self._refused: AuthError | None = None
+        self._refused: SourceError | None = None
+        self._answered = False
         self._session = requests.Session()
         adapter = HTTPAdapter(pool_connections=2, pool_maxsize=threads, pool_block=True)
         self._session.mount("http://", adapter)
@@ -170,6 +174,12 @@ class Client:
 
         def failed(state: RetryCallState) -> Any:
             cause = state.outcome.exception() if state.outcome else None
+            if not self._answered:
+                self._refused = Unreachable(
+                    self.source, stream, f"nothing answers there ({cause})", url=url,
+                    guidance="Check the network, and the address if you set one; then run again.",
+                )  # fmt: skip
+                raise self._refused
             raise CorruptResponse(
                 self.source, stream, f"no usable answer after {state.attempt_number} tries: {cause}", url=url,
                 guidance="The source or the network is unwell; nothing of this window was landed. Run again later.",
@@ -179,7 +189,7 @@ class Client:
             self.counts(stream).retries += 1
 
         retrying = Retrying(
-            stop=stop_after_attempt(TRIES),
+            stop=lambda state: stop_after_attempt(TRIES if self._answered else TRIES_UNTIL_FIRST_ANSWER)(state),
             wait=_wait,
             retry=retry_if_exception_type(Transient),
             before_sleep=count,
@@ -210,8 +220,10 @@ class Client:
                 allow_redirects=False,
             )
         except requests.RequestException as error:
+            self._answered |= not _not_there(error)
             # Its text may hold the URL with its query: the class name says enough.
             raise Transient(type(error).__name__) from None
+        self._answered = True
         elapsed = time.monotonic() - started
         counts.latency = min(counts.latency or elapsed, elapsed)
         if announced := self.dialect.announced(response.headers):
@@ -246,6 +258,12 @@ def _wait(state: RetryCallState) -> float:
     if isinstance(cause, Transient) and cause.wait is not None:
         return 0.0
     return float(BACKOFF(state))
+
+
+def _not_there(error: requests.RequestException) -> bool:
+    """Whether no connection could be made at all (refused, unknown name, no route); a reset comes from somebody."""
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    return isinstance(error, requests.ConnectTimeout) or isinstance(reason, NewConnectionError)
 
 
 def redacted(url: str) -> str:

@@ -9,7 +9,7 @@ class ConfigError(Exception):
     """Wrong configuration (environment or funnel.yml): exit code 2, nothing has been run."""
 
 
-@dataclass
+@dataclass(eq=False)
 class SourceError(Exception):
     """A source could not give a stream. The window is not landed; what was landed and published before stays."""
 
@@ -37,6 +37,10 @@ class MissingScope(SourceError):
 
 class RateLimited(SourceError):
     """The vendor's daily allowance is used up; waiting within the run would not help."""
+
+
+class Unreachable(SourceError):
+    """Nothing has answered at the account's address since the run began: the whole connection stops."""
 
 
 class CorruptResponse(SourceError):

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from ingestion.client import TRIES, Pacer, redacted
-from ingestion.errors import AuthError, CorruptResponse, MissingScope, RateLimited
+from ingestion.client import TRIES, TRIES_UNTIL_FIRST_ANSWER, Pacer, redacted
+from ingestion.errors import AuthError, CorruptResponse, MissingScope, RateLimited, Unreachable
 from ingestion.settings import Connection, Secret
 from ingestion.sources.hubspot.api import Api
 from tests.ingestion.server import Answer, Scripted
@@ -62,6 +62,16 @@ def test_gives_up_with_the_redacted_url() -> None:
     assert len(server.seen) == TRIES
     assert "/crm/pipelines/2026-09/deals" in str(error)
     assert TOKEN not in str(error)
+
+
+def test_a_host_that_never_answered_is_given_up_soon_and_once_for_all() -> None:
+    with Scripted([GOOD]) as server:
+        url = server.url
+    api = Api(Connection("hubspot", "hubspot", url, {"ACCESS_TOKEN": Secret(TOKEN)}), sleep=Sleeps())
+    for _ in range(2):
+        with pytest.raises(Unreachable, match="nothing answers there"):
+            api.pipelines("deal_pipelines", "deals")
+    assert api.client.counts("deal_pipelines").requests == TRIES_UNTIL_FIRST_ANSWER
 
 
 @pytest.mark.parametrize(("status", "kind"), [(401, AuthError), (403, MissingScope)])

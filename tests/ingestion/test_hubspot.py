@@ -169,6 +169,27 @@ def test_a_restored_record_is_live_again_and_a_purged_one_absent(tmp_path: Path,
     assert_complete(home, sandbox, tmp_path)
 
 
+def test_archived_records_that_are_not_to_be_had_by_id_come_from_the_list(tmp_path: Path, sandbox: Sandbox) -> None:
+    home, world = tmp_path / "home", sandbox.world
+    good(sync(home, sandbox))
+    number = next(iter(world.view("deals").live))
+    world.archive("deals", number)
+    real = sandbox.api.answer
+
+    def by_id_only_live(method: str, path: str, query: Any, body: Any) -> Any:
+        if path.endswith("/batch/read") and query.get("archived") == ["true"]:
+            return 200, {"status": "COMPLETE", "results": [], "startedAt": "", "completedAt": ""}
+        return real(method, path, query, body)
+
+    sandbox.api.answer = by_id_only_live  # type: ignore[method-assign]
+    good(sync(home, sandbox))
+    record = newest(home, "deals")[number]
+    assert '"archived":true' in record
+    assert '"dealstage":[{' in record
+    sandbox.api.answer = real  # type: ignore[method-assign]
+    assert_complete(home, sandbox, tmp_path)
+
+
 def test_merges_leave_no_live_duplicate(tmp_path: Path, sandbox: Sandbox) -> None:
     home, world = tmp_path / "home", sandbox.world
     good(sync(home, sandbox))

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
 
-from ingestion.errors import AuthError, MissingScope, SourceError
+from ingestion.errors import AuthError, MissingScope, SourceError, Unreachable
 from ingestion.landing import WindowWriter
 from ingestion.redaction import redact
 from ingestion.sources.hubspot.api import ASSOCIATION_INPUTS, Api, Json
@@ -36,7 +36,7 @@ class Extraction:
     def run(self) -> list[StreamReport]:
         """All units; pipelines first, since they tell whether the token is good and which stages exist."""
         self._guarded("deal_pipelines", lambda: self._pipelines("deal_pipelines", "deals"))
-        if isinstance(error := self.reports["deal_pipelines"].error, AuthError):
+        if isinstance(error := self.reports["deal_pipelines"].error, AuthError | Unreachable):
             for report in self.reports.values():
                 report.error = report.error or error
             return list(self.reports.values())
@@ -157,7 +157,9 @@ class Extraction:
             resume = max(0, pull.began - round(OVERLAP.total_seconds() * 1000))
             self._commit(
                 writer, clock, from_at=instant(state.resume if kind == "incremental" else None), to_at=instant(high),
-                details={"resume_ms": resume, "high_ms": high, "began_ms": pull.began, "fingerprint": fingerprint(spec)},
+                details={
+                    "resume_ms": resume, "high_ms": high, "began_ms": pull.began, "fingerprint": fingerprint(spec),
+                },
             )  # fmt: skip
 
     def _associations(
@@ -173,7 +175,7 @@ class Extraction:
         self.reports[stream].requests, self.reports[stream].retries = counts.requests, counts.retries
 
     def _absences(self, stack: ExitStack, spec: ObjectSpec, pull: ObjectPull, kind: str, clock: float) -> None:
-        """Purged records, dated by the newest modification shown when the sync began: the source's clock."""
+        """Purged records, dated by the newest modification shown when the sync began."""
         if not pull.absent:
             return
         writer = self._write(stack, "absences", kind)

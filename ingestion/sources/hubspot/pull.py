@@ -124,17 +124,18 @@ class ObjectPull:
 
     def _archived_changes(self) -> None:
         """The whole archived list by date; records newly in it are read with their history."""
-        listed: dict[int, Json] = {}
+        listed: list[int] = []
         for page in archived_pages(self.api, self.spec, slim=True):
             for record in page:
                 if (number := identity(record)) is None:
                     continue
                 self.archived_now[number] = record.get("archivedAt") or ""
                 if self.state.archived.get(number) != self.archived_now[number]:
-                    listed[number] = record
-        for number in self._read(listed, archived=True):
-            # Its history is not to be had by id (UNVERIFIED for archived ones): land the fact, keep what we have of it.
-            self._land([listed[number]])
+                    listed.append(number)
+        if missing := set(self._read(listed, archived=True)):
+            # Whether archived records are to be had by id is UNVERIFIED: where they are not, the list has them whole.
+            for page in archived_pages(self.api, self.spec, slim=False):
+                self._land([record for record in page if identity(record) in missing])
 
     def _land(self, records: Iterable[Json]) -> None:
         for record in records:

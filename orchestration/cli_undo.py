@@ -20,6 +20,24 @@ def register(commands: Any, add: Add) -> None:
     rollback.add_argument("--why", default="", metavar="TEXT", help="shown by `funnel status` while publishing is held")
     add(commands, "release", _release, "let runs publish again after a rollback", "funnel release && funnel run")
 
+    diff = add(commands, "diff", _diff, "which rows and figures differ between two publications, or before publishing",
+               "funnel diff previous current\n  funnel diff current warehouse --build     (what would a changed "
+               "funnel.yml do?)\n  funnel diff previous current --table mart_sales_kpis_monthly --json")  # fmt: skip
+    for name in ("a", "b"):
+        diff.add_argument(name, metavar=name.upper(), help="a publication's id, current, previous, or warehouse (the "
+                          "tables as built now)")  # fmt: skip
+    diff.add_argument("--table", action="append", default=[], metavar="NAME", help="this table only (repeatable)")
+    diff.add_argument("--limit", type=_count, default=20, metavar="N", help="rows and figures shown a table "
+                      "(default: %(default)s); totals are always whole")  # fmt: skip
+    diff.add_argument("--build", action="store_true", help="first build the tables anew under the present "
+                      "configuration, as of the current publication, without publishing")  # fmt: skip
+
+    rebuild = add(commands, "rebuild", _rebuild, "make the warehouse again from landing and compare it with what is "
+                  "published", "funnel rebuild\n  funnel rebuild --publish")  # fmt: skip
+    rebuild.add_argument("--publish", action="store_true", help="audit and publish it afterwards")
+    rebuild.add_argument("--limit", type=_count, default=20, metavar="N", help="differences shown a table "
+                         "(default: %(default)s)")  # fmt: skip
+
 
 def _rollback(options: argparse.Namespace) -> int:
     from orchestration.rollback import rollback
@@ -33,13 +51,52 @@ def _release(options: argparse.Namespace) -> int:
     return _answer(release(_home()), options.json)
 
 
+def _diff(options: argparse.Namespace) -> int:
+    from orchestration.diff import diff
+    from orchestration.diff_text import text
+
+    settings, wrong = _settings(), []
+    if options.build:
+        from orchestration.progress import reporter
+        from orchestration.rebuild import build_here
+
+        with reporter(options.json) as tell:
+            wrong = build_here(settings, tell.say)
+    found = diff(settings, options.a, options.b, options.table, options.limit)
+    if wrong:
+        found |= {"refused": wrong, "message": f"{found['message']} The audit would refuse: {' '.join(wrong[:5])}"}
+    return _answer(found, options.json, text(found))
+
+
+def _rebuild(options: argparse.Namespace) -> int:
+    from orchestration.diff_text import text
+    from orchestration.progress import reporter
+    from orchestration.rebuild import rebuild
+
+    with reporter(options.json) as tell:
+        found = rebuild(_settings(), publish=options.publish, limit=options.limit, say=tell.say)
+    return _answer(found, options.json, text(found))
+
+
+def _count(text: str) -> int:
+    """An argument's whole number from 0 on."""
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number")
+    return int(text)
+
+
 def _answer(found: dict[str, Any], as_json: bool, text: str | None = None) -> int:
     print(json.dumps(found, ensure_ascii=False, default=str) if as_json else text or found["message"])
     return int(found.get("code", PUBLISHED))
 
 
-def _home() -> Any:
+def _settings() -> Any:
     from ingestion.settings import load_settings
+
+    return load_settings()
+
+
+def _home() -> Any:
     from orchestration.home import Home
 
-    return Home(load_settings().home)
+    return Home(_settings().home)

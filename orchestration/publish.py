@@ -219,8 +219,8 @@ def _write_tables(session: Session, folder: Path, manifest: Mapping[str, Any]) -
     """funnel.duckdb (plain tables, no keys, format any DuckDB from 1.0 on reads) and one Parquet file a table."""
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
-        connection.execute(f"attach '{_quoted(session.path)}' as w (read_only)")
-        connection.execute(f"attach '{_quoted(folder / 'funnel.duckdb')}' as p (storage_version 'v1.0.0')")
+        connection.execute(f"attach '{quoted(session.path)}' as w (read_only)")
+        connection.execute(f"attach '{quoted(folder / 'funnel.duckdb')}' as p (storage_version 'v1.0.0')")
         connection.execute("create schema p.marts; create schema p.meta; use w")
         for table in _published_tables(connection):
             private = ", ".join(PRIVATE.get(table.split(".")[1], ()))
@@ -240,7 +240,7 @@ def _write_tables(session: Session, folder: Path, manifest: Mapping[str, Any]) -
         ).fetchall()
         for schema, name in names:
             file = f"parquet/{name}.parquet"
-            connection.execute(f"copy p.{schema}.{name} to '{_quoted(folder / file)}' {COPY}")
+            connection.execute(f"copy p.{schema}.{name} to '{quoted(folder / file)}' {COPY}")
             count = connection.execute(f"select count(*) from p.{schema}.{name}").fetchone()
             tables[f"{schema}.{name}"] = {"rows": count[0] if count else 0, "parquet": file}
         connection.execute("checkpoint p; use memory; detach p; detach w")
@@ -263,5 +263,6 @@ def _iso(instant: datetime | None) -> str | None:
     return instant.astimezone(UTC).isoformat() if instant else None
 
 
-def _quoted(path: Path) -> str:
+def quoted(path: Path) -> str:
+    """A path within single quotes of SQL."""
     return str(path).replace("'", "''")

@@ -105,7 +105,7 @@ def _locked(settings: Settings, job: str, begin: Callable[[], Session]) -> Outco
         with RunLock(home.lock):
             home.prepare()
             home.export()
-            _log_to(home)
+            log_to(home)
             session = register(begin())
             success = _execute(session, job)
             return remember(session, success)
@@ -207,7 +207,7 @@ def _stream(report: Any) -> dict[str, Any]:
     }
 
 
-def _log_to(home: Home) -> None:
+def log_to(home: Home) -> None:
     """Our own log file, with tracebacks; nothing of it reaches the terminal."""
     logger = logging.getLogger("funnel")
     if not logger.handlers:

@@ -7,6 +7,7 @@ be delivered counts as untold and is tried at the next run. Payloads hold names,
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,8 @@ from orchestration.runbooks import path as page
 from orchestration.webhook import post
 
 ONCE_KEPT, OUTBOX_KEPT, MEMBERS_SHOWN = 500, 50, 50
+SHORTEST_SECRET = 6
+EMAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
 Severity = Literal["info", "warning", "critical"]
 
 
@@ -157,7 +160,7 @@ def payload(origin: Origin, alert: Alert, *, resolved: bool = False) -> dict[str
     lines = [f"[funnel] {title}", "" if resolved else alert.text]
     if runbook and not resolved:
         lines.append(f"What to do: {runbook}")
-    return {
+    message = {
         "kind": alert.kind,
         "state": "resolved" if resolved else "raised",
         "severity": "info" if resolved else alert.severity,
@@ -172,6 +175,28 @@ def payload(origin: Origin, alert: Alert, *, resolved: bool = False) -> dict[str
         "runbook": runbook,
         "details": {**alert.details, **({"members": sorted(alert.members)[:MEMBERS_SHOWN]} if alert.members else {})},
     }
+    return scrubbed(message, origin.settings)
+
+
+def scrubbed(message: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """The message without any secret we know of and without anything that looks like an e-mail address."""
+    known = [settings.pii_key, settings.alert_webhook, settings.heartbeat_url]
+    known += [secret for connection in settings.connections for secret in connection.credentials.values()]
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {clean(key): clean(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [clean(item) for item in value]
+        if not isinstance(value, str):
+            return value
+        for secret in known:
+            if secret and len(secret.reveal()) >= SHORTEST_SECRET:
+                value = value.replace(secret.reveal(), "***")
+        return EMAIL.sub("<e-mail>", value)
+
+    cleaned: dict[str, Any] = clean(message)
+    return cleaned
 
 
 def _kept(alert: Alert) -> dict[str, Any]:

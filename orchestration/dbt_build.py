@@ -19,6 +19,7 @@ from orchestration import warehouse
 from orchestration.errors import AuditRefused, BuildFailed
 from orchestration.home import Home, write_atomically
 from orchestration.ledger import Check, record_checks
+from orchestration.runbooks import page_of_refusal
 from orchestration.session import Say, Session
 
 PROJECT = PROJECT_ROOT / "dbt_project"
@@ -124,7 +125,13 @@ def judge(session: Session, nodes: Sequence[Node]) -> None:
     session.warned += [c for c in checks if c.status == "warn"]
     if refused := [c for c in checks if c.refuses]:
         session.refused += refused
-        raise AuditRefused(refusal(refused), "The last publication stands.")
+        raise refused_by(refused)
+
+
+def refused_by(checks: Sequence[Check]) -> AuditRefused:
+    """The refusal by these checks, with the page about their kind."""
+    page = page_of_refusal({check.kind for check in checks})
+    return AuditRefused(refusal(checks), "The last publication stands.", page)
 
 
 def refusal(checks: Sequence[Check]) -> str:

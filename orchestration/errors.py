@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ingestion.errors import AuthError, ConfigError, LandingError, MissingScope, SourceError
+from orchestration.runbooks import page_of, see
 
 PUBLISHED, FAILED, WRONG_USE, REFUSED, PARTIAL = 0, 1, 2, 3, 4
 
@@ -22,14 +23,15 @@ EXIT_CODES = {
 
 @dataclass(eq=False)
 class FunnelError(Exception):
-    """A run that cannot go on; str() is the paragraph shown to the user."""
+    """A run that cannot go on; str() is the paragraph shown to the user. `runbook`: a name of runbooks.PAGES."""
 
     message: str
     guidance: str = ""
+    runbook: str = ""
     code: ClassVar[int] = FAILED
 
     def __str__(self) -> str:
-        return f"{self.message} {self.guidance}".strip()
+        return " ".join(filter(None, [self.message, self.guidance, see(self.runbook) if self.runbook else ""]))
 
 
 class WrongUse(FunnelError):
@@ -38,8 +40,18 @@ class WrongUse(FunnelError):
     code = WRONG_USE
 
 
+@dataclass(eq=False)
 class RunLocked(FunnelError):
     """Another run holds FUNNEL_HOME."""
+
+    runbook: str = "lock-held"
+
+
+@dataclass(eq=False)
+class WarehouseHeld(FunnelError):
+    """Another process has warehouse.duckdb open."""
+
+    runbook: str = "warehouse-lock"
 
 
 class HomeNotWritable(FunnelError):
@@ -48,17 +60,30 @@ class HomeNotWritable(FunnelError):
     code = WRONG_USE
 
 
+@dataclass(eq=False)
+class OtherRelease(FunnelError):
+    """FUNNEL_HOME has the shape of another release of funnel."""
+
+    runbook: str = "home-from-another-release"
+    code = WRONG_USE
+
+
+@dataclass(eq=False)
 class DiskFull(FunnelError):
     """No space is left where FUNNEL_HOME lies."""
+
+    runbook: str = "disk-full"
 
 
 class BuildFailed(FunnelError):
     """dbt could not build a model."""
 
 
+@dataclass(eq=False)
 class AuditRefused(FunnelError):
     """A check refused the new tables; they are not published."""
 
+    runbook: str = "audit-refused"
     code = REFUSED
 
 
@@ -80,6 +105,7 @@ def nothing_extracted(errors: dict[str, list[SourceError]]) -> NothingExtracted:
     return NothingExtracted(
         "Nothing could be extracted. " + " ".join(texts),
         "The last publication stands.",
+        next(filter(None, (page_of(error) for found in errors.values() for error in found)), ""),
         by_configuration=all(
             any(isinstance(error, AuthError | MissingScope) for error in found) for found in errors.values()
         ),
@@ -100,7 +126,7 @@ def explain(error: BaseException, log: str = "logs/funnel.log") -> Exception:
     if isinstance(error, FunnelError | ConfigError | SourceError):
         return error
     if isinstance(error, LandingError):
-        return FunnelError(str(error))
+        return FunnelError(str(error), runbook=page_of(error))
     text = str(error)
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or _says(text, "no space left", "disk is full"):
         return DiskFull(
@@ -112,7 +138,7 @@ def explain(error: BaseException, log: str = "logs/funnel.log") -> Exception:
     ):
         return HomeNotWritable(f"FUNNEL_HOME cannot be written: {text}.", "Name a writable folder in FUNNEL_HOME.")
     if _says(text, "could not set lock", "conflicting lock"):
-        return FunnelError(
+        return WarehouseHeld(
             f"The warehouse is held by another process: {_first_line(text)}",
             "Close it (BI tools read published/current/funnel.duckdb, never the warehouse) and run again.",
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingestion.errors import AuthError, CorruptResponse, LandingError, MissingScope, RateLimited
+from ingestion.errors import AuthError, CorruptResponse, LandingError, MissingScope, RateLimited, SourceError
 
 PAGES = {
     "token-refused": "the source refused the token",
@@ -21,12 +21,13 @@ PAGES = {
     "webhook-down": "alerts or the heartbeat do not arrive",
     "home-from-another-release": "FUNNEL_HOME was made by another release",
 }
-BY_ERROR: dict[type[BaseException], str] = {
+BY_ERROR: dict[type[BaseException], str] = {  # the first that fits
     AuthError: "token-refused",
     MissingScope: "scope-missing",
     RateLimited: "daily-limit",
     CorruptResponse: "corrupt-answers",
     LandingError: "landing-damaged",
+    SourceError: "stale-source",
 }
 BY_CHECK = {"reconciliation": "reconciliation-differs", "rejects": "rejected-records"}
 

@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ingestion.settings import Settings
-from orchestration import warehouse
+from orchestration import freshness, signals, warehouse
 from orchestration.clock import check_range, parse_as_of
-from orchestration.errors import FAILED, PARTIAL, PUBLISHED, REFUSED, WrongUse, exit_code, explain
+from orchestration.errors import FAILED, PARTIAL, PUBLISHED, REFUSED, FunnelError, WrongUse, exit_code, explain
 from orchestration.home import Home, write_atomically
 from orchestration.lock import RunLock
+from orchestration.runbooks import told
 from orchestration.session import Progress, Request, Say, Session, check_sources, register
 
 RUNS_KEPT = 200
@@ -38,6 +39,7 @@ class Outcome:
     refused: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     failed_sources: dict[str, list[str]] = field(default_factory=dict)
+    sources: dict[str, dict[str, Any]] = field(default_factory=dict)
     streams: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -100,7 +102,7 @@ def _nth_run(instance: Any) -> str | None:
 
 
 def _locked(settings: Settings, job: str, begin: Callable[[], Session]) -> Outcome:
-    home = Home(settings.home)
+    home, session = Home(settings.home), None
     try:
         with RunLock(home.lock):
             home.prepare()
@@ -109,8 +111,11 @@ def _locked(settings: Settings, job: str, begin: Callable[[], Session]) -> Outco
             session = register(begin())
             success = _execute(session, job)
             return remember(session, success)
-    except OSError as error:
-        raise explain(error) from error
+    except (FunnelError, OSError) as error:
+        shown = explain(error)
+        if session is None:
+            signals.could_not_start(settings, shown)
+        raise shown from (None if shown is error else error)
 
 
 def _execute(session: Session, job: str) -> bool:
@@ -127,6 +132,7 @@ def _execute(session: Session, job: str) -> bool:
             with quick_commits(), dg.DagsterInstance.get() as instance:
                 if count := reap(instance):
                     session.say(f"{count} run(s) had died without a word; marked as failed")
+                    signals.died(settings=session.settings, run_id=session.run_id, count=count)
                 result = defs.resolve_job_def(job).execute_in_process(
                     run_config=run_config(session.request),
                     instance=instance,
@@ -141,20 +147,23 @@ def _execute(session: Session, job: str) -> bool:
 
 
 def remember(session: Session, success: bool) -> Outcome:
-    """The run's outcome, kept for `funnel status`."""
+    """The run's outcome, kept for `funnel status` and told to those who are not looking."""
     outcome = conclude(session, success)
-    write_atomically(session.home.last_run, json.dumps(asdict(outcome), indent=1, ensure_ascii=False))
+    try:
+        write_atomically(session.home.last_run, json.dumps(asdict(outcome), indent=1, ensure_ascii=False))
+    finally:
+        signals.after(session, outcome)
     return outcome
 
 
 def conclude(session: Session, success: bool) -> Outcome:
     """A finished session as an outcome with its exit code and one clear paragraph."""
-    failed = {name: sorted({str(e) for e in errors}) for name, errors in session.failed_sources().items()}
+    failed = {name: sorted({told(e) for e in errors}) for name, errors in session.failed_sources().items()}
     done = session.publication or {}
     if session.failure is not None:
-        code, message = exit_code(session.failure), str(session.failure)
+        code, message = exit_code(session.failure), told(session.failure)
     elif session.refused:
-        code, message = REFUSED, f"{refusal_of(session)} The last publication stands."
+        code, message = REFUSED, refusal_of(session)
     elif not success or not done:
         code, message = FAILED, f"The run failed; the last publication stands. See {session.home.log}."
     elif failed:
@@ -175,16 +184,21 @@ def conclude(session: Session, success: bool) -> Outcome:
         warnings=[f"{r.source}/{r.stream}: {w}" for r in session.reports for w in r.warnings]
         + [str(check) for check in session.warned],
         failed_sources=failed,
+        sources={name: age.as_json() for name, age in _ages(session).items()},
         streams=[_stream(report) for report in session.reports],
         seconds={name: round(value, 2) for name, value in session.seconds.items()},
     )
 
 
+def _ages(session: Session) -> dict[str, freshness.Age]:
+    return freshness.ages(session.settings, session.as_of, freshness.came_through(session.reports))
+
+
 def refusal_of(session: Session) -> str:
     """The paragraph of a refusal by the audit's checks."""
-    from orchestration.dbt_build import refusal
+    from orchestration.dbt_build import refused_by
 
-    return refusal(session.refused)
+    return str(refused_by(session.refused))
 
 
 def _done(done: dict[str, Any]) -> str:

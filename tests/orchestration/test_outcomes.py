@@ -61,7 +61,7 @@ def test_failed_check_is_3_and_named(tmp_path: Path) -> None:
     assert ended.code == REFUSED
     assert "mart.key_is_unique on marts.m" in ended.message
     assert "month 2026-01-01" in ended.message
-    assert ended.message.endswith("The last publication stands.")
+    assert ended.message.endswith("The last publication stands. See docs/runbooks/audit-refused.md.")
 
 
 def test_refusal_raised_by_a_step_is_3(tmp_path: Path) -> None:

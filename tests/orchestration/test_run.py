@@ -109,7 +109,7 @@ def test_corrupted_table_is_refused_by_name_and_the_publication_stands(funnel: F
     code, outcome = funnel("publish")
     assert code == 3
     assert "mart_sales_kpis_monthly.win_rate_n_is_won_plus_lost on marts.mart_sales_kpis_monthly" in outcome["message"]
-    assert outcome["message"].endswith("The last publication stands.")
+    assert outcome["message"].endswith("The last publication stands. See docs/runbooks/audit-refused.md.")
     assert (home.published / "current").readlink() == before
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 
 from ingestion.errors import SourceError
@@ -18,6 +19,7 @@ def extract(
     states: Mapping[str, Any],
     *,
     full: bool = False,
+    as_of: datetime | None = None,
     only: Collection[str] = (),
     progress: Progress | None = None,
 ) -> list[StreamReport]:
@@ -39,6 +41,7 @@ def extract(
             states.get(connection.name),
             settings.pii_key,
             full,
+            as_of,
             progress or (lambda source, stream, rows, expected: None),
         )
         try:

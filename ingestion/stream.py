@@ -87,6 +87,8 @@ class Pull:
     state: Any
     pii_key: Secret
     full: bool = False
+    as_of: datetime | None = None
+    """The run's as-of. Narrows nothing: it dates what no source dates (a purge seen by this run)."""
     progress: Progress = lambda source, stream, rows, expected: None
 
 

@@ -123,7 +123,9 @@ class Session:
         from ingestion.extract import extract
 
         states = {c.name: read_state(self.path, c.name, c.vendor) for c in connections}
-        return extract(replace(self.settings, connections=connections), states, full=full, progress=self.progress)
+        return extract(
+            replace(self.settings, connections=connections), states, full=full, as_of=self.as_of, progress=self.progress
+        )
 
 
 _sessions: dict[str, Session] = {}

@@ -5,6 +5,7 @@ what the source holds. The yardstick is a fresh full sync into another home, and
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ingestion.sandbox.model import BULK, Change
 from ingestion.sandbox.serve import Sandbox
 from ingestion.sandbox.world import World
 from ingestion.settings import Settings, load_settings
+from ingestion.sources.hubspot.extract import absent_by
 from ingestion.stream import StreamReport
 
 OBJECTS = ("deals", "contacts", "companies", "leads")
@@ -167,6 +169,16 @@ def test_a_restored_record_is_live_again_and_a_purged_one_absent(tmp_path: Path,
     assert absent(home, "deals") == {deals[6], deals[7]}
     assert '"archived":false' in newest(home, "deals")[deals[5]]
     assert_complete(home, sandbox, tmp_path)
+
+
+def test_a_purge_is_dated_as_late_as_can_be_known() -> None:
+    june, july, november = (datetime(2026, month, 15, 12, tzinfo=UTC) for month in (6, 7, 11))
+    just_before = july - timedelta(milliseconds=1)
+    assert absent_by(june, july) == just_before, "a quiet portal: it was there at the end of June, for all we know"
+    assert absent_by(july + timedelta(seconds=9), july) == just_before, "something was modified while the run began"
+    assert absent_by(None, july) == just_before
+    assert absent_by(november, july) == november, "a replay of July in November knows nothing of July"
+    assert absent_by(june, None) == june
 
 
 def test_archived_records_that_are_not_to_be_had_by_id_come_from_the_list(tmp_path: Path, sandbox: Sandbox) -> None:

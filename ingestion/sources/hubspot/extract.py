@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ingestion.errors import AuthError, MissingScope, SourceError, Unreachable
@@ -175,13 +175,25 @@ class Extraction:
         self.reports[stream].requests, self.reports[stream].retries = counts.requests, counts.retries
 
     def _absences(self, stack: ExitStack, spec: ObjectSpec, pull: ObjectPull, kind: str, clock: float) -> None:
-        """Purged records, dated by the newest modification shown when the sync began."""
+        """Purged records, dated by `absent_by`."""
         if not pull.absent:
             return
         writer = self._write(stack, "absences", kind)
-        absent_by = (instant(pull.began) or datetime.now(UTC)).isoformat()
+        noticed = absent_by(instant(pull.began), self.pull.as_of).isoformat()
         for number in sorted(pull.absent):
             writer.write(
-                {"id": f"{spec.name}:{number}", "object": spec.name, "object_id": str(number), "absent_by": absent_by}
+                {"id": f"{spec.name}:{number}", "object": spec.name, "object_id": str(number), "absent_by": noticed}
             )
         self._commit(writer, clock)
+
+
+def absent_by(began: datetime | None, as_of: datetime | None) -> datetime:
+    """When a record that this sync no longer finds is taken to have vanished: nobody tells, so as late as can be.
+
+    That is just before the run's as-of: it was there at every month end before, and it is gone now. `began` is the
+    newest modification that the source showed when the sync began; where it lies well after as-of, a past is being
+    replayed, of which this sync knows nothing, and `began` itself is the date.
+    """
+    if as_of is None or (began is not None and began >= as_of + OVERLAP):
+        return began or datetime.now(UTC)
+    return as_of - timedelta(milliseconds=1)

@@ -133,7 +133,7 @@ def _run(options: argparse.Namespace) -> int:
     from orchestration.progress import reporter
     from orchestration.session import Request
 
-    settings = _settings()
+    settings = _settings(tell=True)
     request = Request(tuple(options.source), options.full, options.as_of, options.publish, tuple(options.accept))
     with reporter(options.json) as tell:
         outcome = runner.run(settings, request, say=tell.say, progress=tell.progress)
@@ -202,10 +202,10 @@ def _demo(options: argparse.Namespace) -> int:
     return int(demo(options.rest) or 0)
 
 
-def _settings() -> Any:
-    from ingestion.settings import load_settings
+def _settings(*, tell: bool = False) -> Any:
+    from orchestration import shape
 
-    return load_settings()
+    return shape.load(tell=tell)
 
 
 if __name__ == "__main__":

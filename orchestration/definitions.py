@@ -9,7 +9,7 @@ from orchestration.audit import audit_checks
 from orchestration.home import Home
 from orchestration.ingest import ingest_assets
 from orchestration.publish import META
-from orchestration.release import KEY, publication
+from orchestration.release import FRESH_TABLE, KEY, publication
 from orchestration.resources import RunRequest
 from orchestration.transform import models
 
@@ -18,9 +18,11 @@ Home(settings.home).prepare()
 Home(settings.home).export()
 
 dbt_models = models(settings)
-published = publication(
-    key for key in dbt_models.keys if key.path[0] == "marts" or (key.path[0] == "meta" and key.path[1] in META)
+tables = {key for key in dbt_models.keys if key.path[0] == "marts" or (key.path[0] == "meta" and key.path[1] in META)}
+dbt_models = dbt_models.map_asset_specs(
+    lambda spec: spec.replace_attributes(freshness_policy=FRESH_TABLE) if spec.key in tables else spec
 )
+published = publication(tables)
 checks = audit_checks()
 
 refresh = dg.define_asset_job(

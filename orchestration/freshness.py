@@ -56,9 +56,13 @@ def ages(settings: Settings, as_of: datetime, through: Iterable[str] = ()) -> di
 
     A source that sources.json does not know counts from the newest record of the current publication.
     """
-    home = Home(settings.home)
-    reached = _published(home) | _reached(home) | dict.fromkeys(through, as_of)
+    reached = _published(Home(settings.home)) | reached_by(settings, as_of, through)
     return {c.name: age(settings, c.name, reached.get(c.name), as_of) for c in settings.connections}
+
+
+def reached_by(settings: Settings, as_of: datetime, through: Iterable[str] = ()) -> dict[str, datetime]:
+    """Up to when each source is known to have come through whole."""
+    return _reached(Home(settings.home)) | dict.fromkeys(through, as_of)
 
 
 def age(settings: Settings, source: str, reached: datetime | None, as_of: datetime) -> Age:

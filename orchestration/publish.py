@@ -18,8 +18,8 @@ import duckdb
 from expectations.gate import guards
 from ingestion.landing import sync_folder
 from ingestion.settings import PROJECT_ROOT
-from orchestration import warehouse
-from orchestration.dbt_build import refusal
+from orchestration import freshness, warehouse
+from orchestration.dbt_build import refused_by
 from orchestration.errors import AuditRefused
 from orchestration.hold import read_hold, switching
 from orchestration.home import Home, read_json
@@ -69,7 +69,7 @@ def audited(session: Session) -> list[Check]:
     checks = [c for c in checks_of(session.path, built_by) if c.kind == "dbt"]
     checks += [c for c in checks_of(session.path, session.run_id) if c.kind != "dbt"]
     if refused := [check for check in checks if check.refuses]:
-        raise AuditRefused(refusal(refused), "The last publication stands.")
+        raise refused_by(refused)
     wanted = {("gate", guard.table) for guard in guards()} | {
         ("reconciliation", "meta.source_reconciliation"),
         ("rejects", "meta.rejected_records"),
@@ -166,6 +166,7 @@ def releases(home: Home) -> Iterator[dict[str, Any]]:
 def sources_of(session: Session) -> dict[str, Any]:
     """What the data rests on: windows, when it was known, and each source's age (against as-of) and warnings."""
     failed = session.failed_sources()
+    reached = freshness.reached_by(session.settings, session.as_of, freshness.came_through(session.reports))
     with warehouse.connect(session.path, read_only=True) as connection:
         rows = warehouse.rows_of(
             connection,
@@ -186,7 +187,7 @@ def sources_of(session: Session) -> dict[str, Any]:
         last = max(row["extracted_at"] for row in rows if row["source"] == name)
         source["extracted_at"] = _iso(last)
         source["last_window_end"] = max((s["to_at"] for s in source["streams"].values() if s["to_at"]), default=None)
-        source["age_hours"] = round(max(0.0, (session.as_of - last).total_seconds()) / 3600, 2)
+        source |= freshness.age(session.settings, name, reached.get(name, last), session.as_of).as_json()
         source["failed"] = sorted({str(error) for error in failed.get(name, [])})
         source["warnings"] = sorted({w for r in session.reports if r.source == name for w in r.warnings})
     known_at = max((row["extracted_at"] for row in rows), default=session.started_at)

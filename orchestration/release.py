@@ -7,9 +7,14 @@ from datetime import timedelta
 import dagster as dg
 
 from orchestration.publish import publish
-from orchestration.resources import WRITER, RunRequest
+from orchestration.resources import PUBLICATION, WRITER, RunRequest
 
-KEY = dg.AssetKey(["published", "current"])
+KEY = PUBLICATION
+LATE = timedelta(hours=26)
+FRESH = dg.FreshnessPolicy.time_window(fail_window=LATE, warn_window=timedelta(hours=3))
+"""Of the publication, which every run makes or confirms: an hourly schedule has missed two runs at the warning."""
+FRESH_TABLE = dg.FreshnessPolicy.time_window(fail_window=LATE)
+"""Of a published table, which is built when something changed, and at least once a day."""
 WORDS = {
     "published": "published as {id}",
     "release_only": "written as {id}; `current` stays, for its as-of is later (--publish forces it)",
@@ -27,7 +32,7 @@ def publication(tables: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
         pool=WRITER,
         group_name="run",
         kinds={"duckdb", "parquet"},
-        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=26)),
+        freshness_policy=FRESH,
         description="The last good publication: one folder, switched to in one step.",
     )
     def published(context: dg.AssetExecutionContext, request: RunRequest) -> dg.MaterializeResult:

@@ -41,7 +41,7 @@ class RunRequest(dg.ConfigurableResource):
         return find(run_id) or self._open(run_id, context)
 
     def _open(self, run_id: str, context: Any) -> Session:
-        from orchestration import signals
+        from orchestration import shape, signals
         from orchestration.runner import reap
 
         settings = None
@@ -50,6 +50,7 @@ class RunRequest(dg.ConfigurableResource):
             home = Home(settings.home)
             home.export()
             RunLock(home.lock, f"dagster run {run_id}").__enter__()  # freed with the process of the run
+            shape.check(home)
             if count := reap(context.instance, but=run_id):
                 signals.died(settings, run_id, count)
             request = Request(tuple(self.sources), self.full, self.as_of or None, self.publish, tuple(self.accept))

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ingestion.settings import Settings
-from orchestration import freshness, signals, warehouse
+from orchestration import freshness, shape, signals, warehouse
 from orchestration.clock import check_range, parse_as_of
 from orchestration.errors import FAILED, PARTIAL, PUBLISHED, REFUSED, FunnelError, WrongUse, exit_code, explain
 from orchestration.home import Home, write_atomically
@@ -105,10 +105,13 @@ def _locked(settings: Settings, job: str, begin: Callable[[], Session]) -> Outco
     home, session = Home(settings.home), None
     try:
         with RunLock(home.lock):
+            upgraded = shape.check(home)
             home.prepare()
             home.export()
             log_to(home)
             session = register(begin())
+            if upgraded:
+                session.say(upgraded)
             success = _execute(session, job)
             return remember(session, success)
     except (FunnelError, OSError) as error:

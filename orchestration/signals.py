@@ -21,6 +21,7 @@ from orchestration.errors import (
     REFUSED,
     BuildFailed,
     NothingExtracted,
+    OtherRelease,
     RunLocked,
     WrongUse,
 )
@@ -155,11 +156,12 @@ def died(settings: Settings, run_id: str, count: int) -> None:
 def could_not_start(settings: Settings | None, error: BaseException) -> None:
     """A run that could not begin: wrong configuration, a warehouse that is held, a lock held far too long.
 
-    `settings` are None where they are what is wrong. A person's wrong arguments are told to that person only.
+    `settings` are None where they are what is wrong. A person's wrong arguments are told to that person only, and in a
+    home of another release nothing is touched.
     """
     try:
         settings = settings or load_alert_settings()
-        if settings is None or isinstance(error, WrongUse):
+        if settings is None or isinstance(error, WrongUse | OtherRelease):
             return
         if not isinstance(error, RunLocked):
             _at_once(settings, run_failed(error))

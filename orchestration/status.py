@@ -10,9 +10,11 @@ from typing import Any
 import duckdb
 
 from ingestion.settings import Settings
+from orchestration.alerts import Book
 from orchestration.hold import Hold, read_hold
 from orchestration.home import Home, read_json
 from orchestration.lock import holder
+from orchestration.runbooks import see
 
 
 def collect(settings: Settings) -> dict[str, Any]:
@@ -30,6 +32,7 @@ def collect(settings: Settings) -> dict[str, Any]:
         "checks": _checks(manifest) if manifest else {},
         "rejected_records": _rejected(current) if manifest else [],
         "stages": stages(current) if manifest else [],
+        "alerts": [{"since": a["since"], **a["alert"], "members": a["members"]} for a in Book(home).open.values()],
         "last_run": {k: last_run.get(k) for k in ("code", "outcome", "message", "finished", "as_of", "warnings")}
         if last_run
         else None,
@@ -49,19 +52,33 @@ def _publication(manifest: dict[str, Any], current: Path) -> dict[str, Any]:
 
 
 def _sources(manifest: dict[str, Any], last_run: dict[str, Any]) -> dict[str, Any]:
-    """Each source's newest window and its age against the publication's as-of (a replayed past is not stale)."""
+    """Each source's newest window and its age against as-of: the last run's, unless that was a replay of the past."""
     failed = last_run.get("failed_sources") or {}
+    later = last_run.get("as_of", "") and _instant(last_run["as_of"]) >= _instant(manifest["as_of"])
+    ages = last_run.get("sources") or {} if later else {}
     return {
         name: {
             "vendor": source["vendor"],
             "last_window_end": source["last_window_end"],
             "extracted_at": source["extracted_at"],
-            "age_hours_at_as_of": source["age_hours"],
+            "age_hours_at_as_of": _aged(ages, name, source)["age_hours"],
+            "budget_hours": _aged(ages, name, source).get("budget_hours"),
+            "stale": _aged(ages, name, source).get("stale", False),
             "warnings": source["warnings"],
             "failed": failed.get(name) or source["failed"],
         }
         for name, source in manifest["sources"].items()
     }
+
+
+def _aged(ages: dict[str, Any], name: str, source: dict[str, Any]) -> dict[str, Any]:
+    """The source's age as the last run knew it, else as it was published (without a budget by older releases)."""
+    found = ages.get(name) or {}
+    return found if found.get("age_hours") is not None else source
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def _checks(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -122,6 +139,8 @@ def text(status: dict[str, Any]) -> str:
                 f"source       {name}: {state}; newest change {_short(source['last_window_end'])}, "
                 f"read {_short(source['extracted_at'])}, {source['age_hours_at_as_of']} h old at as-of"
             )
+            if source["stale"]:
+                lines.append(f"             STALE: its budget is {source['budget_hours']:g} h. {see('stale-source')}")
             lines += [f"             {text}" for text in (*source["failed"], *source["warnings"])]
         checks = status["checks"]
         lines.append(f"checks       {checks['passed']} passed, {len(checks['warned'])} warned")
@@ -133,8 +152,11 @@ def text(status: dict[str, Any]) -> str:
         lines.append(
             f"stages       {len(status['stages'])} known, {len(unknown)} unknown {' '.join(unknown[:5])}".rstrip()
         )
+        if unknown:
+            lines.append(f"             {see('unknown-stage')}")
     else:
         lines.append("published    nothing yet: `funnel run`, or `funnel demo` without a portal")
+    lines += [f"alert        since {_short(alert['since'])}: {alert['title']}" for alert in status["alerts"]]
     if run := status["last_run"]:
         lines.append(f"last run     exit {run['code']}, {_ago(run['finished'])} ago: {run['message']}")
     return "\n".join(lines)

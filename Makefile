@@ -1,6 +1,6 @@
 # Every target makes the virtual environment it needs, from plain Python and pip (uv when it is on PATH).
 .POSIX:
-.PHONY: demo test serve lint bench clean lock install help
+.PHONY: demo test soak serve lint bench clean lock install help
 
 VENV := .venv
 STAMP := $(VENV)/.installed
@@ -33,8 +33,11 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP) ## a whole run against the local stand-in, with its proof
 	@$(BIN)/funnel demo
 
-test: $(STAMP) ## lint-free test suite (about five minutes)
-	@$(BIN)/python -m pytest
+test: $(STAMP) ## the test suite, on two cores (about five minutes)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+soak: $(STAMP) ## longer tests: kills at many instants, days of life
+	@$(BIN)/python -m pytest tests/soak
 
 serve: $(STAMP) ## Dagster's UI with the schedule
 	@$(BIN)/funnel serve

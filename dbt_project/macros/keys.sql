@@ -15,3 +15,17 @@
 {% macro hash_of(expressions) -%}
 md5({% for e in expressions %}coalesce({{ e }}, chr(31)){% if not loop.last %} || chr(30) || {% endif %}{% endfor %})
 {%- endmacro %}
+
+{#- A field of a deal as one integer, 16 to a deal, and back: what large windows sort by. -#}
+{% macro event_fields() -%}
+{{ return(['stage', 'pipeline', 'amount', 'currency', 'close_date', 'owner', 'deal_type', 'forecast_category',
+    'deleted', 'merged_into']) }}
+{%- endmacro %}
+{% macro series_of(deal_number, field) -%}
+({{ deal_number }} * 16 + case {{ field }}
+    {%- for name in event_fields() %} when '{{ name }}' then {{ loop.index0 }}{% endfor %} end)
+{%- endmacro %}
+{% macro deal_number_of(series) %}cast(({{ series }} - {{ series }} % 16) / 16 as bigint){% endmacro %}
+{% macro field_of(series) -%}
+case {{ series }} % 16 {%- for name in event_fields() %} when {{ loop.index0 }} then '{{ name }}'{% endfor %} end
+{%- endmacro %}

@@ -40,7 +40,7 @@ first_syncs as (
     group by source
 ),
 
-versions as (
+version_rows as (
     select
         source,
         source_deal_id,
@@ -49,14 +49,10 @@ versions as (
         coalesce(source_created_at, created_at, updated_at, extracted_at) as created_at,
         is_archived,
         coalesce(archived_at, updated_at, extracted_at) as archived_at,
+        state_at,
         window_seq,
         part,
-        line,
-        row_number() over (
-            partition by source, source_deal_id
-            order by window_seq, state_at, part, line
-        ) as version_number,
-        count(*) over (partition by source, source_deal_id) as version_count
+        line
     from {{ ref('stg_hubspot__deal_versions') }}
     where
         reject_reason is null
@@ -95,10 +91,40 @@ merged as (
     {% endif %}
 ),
 
+-- Deals by number: sorting millions of entries by one integer costs half of sorting them by connection, id and field.
+deals as (
+    select
+        source,
+        source_deal_id,
+        max(window_seq) as window_seq,
+        row_number() over (order by source, source_deal_id) as deal_number
+    from (
+        select source, source_deal_id, window_seq from version_rows
+        union all
+        select source, source_deal_id, window_seq from absences
+        union all
+        select source, loser_id, window_seq from merged
+    ) as inputs
+    group by source, source_deal_id
+),
+
+versions as (
+    select
+        deals.deal_number,
+        version_rows.*,
+        row_number() over (
+            partition by deals.deal_number
+            order by version_rows.window_seq, version_rows.state_at, version_rows.part, version_rows.line
+        ) as version_number,
+        count(*) over (partition by deals.deal_number) as version_count
+    from version_rows
+    inner join deals
+        on version_rows.source = deals.source and version_rows.source_deal_id = deals.source_deal_id
+),
+
 parsed as (
     select
-        versions.source,
-        versions.source_deal_id,
+        versions.deal_number,
         versions.version_number,
         versions.version_count,
         versions.extracted_at,
@@ -109,9 +135,7 @@ parsed as (
     from versions
     inner join {{ source('raw_hubspot', 'hubspot__deals') }} as raw_deals
         on
-            versions.source = raw_deals.source
-            and versions.source_deal_id = raw_deals.record_id
-            and versions.window_seq = raw_deals.window_seq
+            versions.window_seq = raw_deals.window_seq
             and versions.part = raw_deals.part
             and versions.line = raw_deals.line
 ),
@@ -119,9 +143,9 @@ parsed as (
 -- History entries of every version ------------------------------------------------------------------------------
 histories as (
     select
-        source,
-        source_deal_id,
+        deal_number,
         version_number,
+        version_count,
         extracted_at,
         window_seq,
         {{ explode('map_entries(r.propertiesWithHistory)', 'history') }}
@@ -130,9 +154,9 @@ histories as (
 
 entries as (
     select
-        source,
-        source_deal_id,
+        deal_number,
         version_number,
+        version_count,
         extracted_at,
         window_seq,
         {{ hubspot_deal_field('history.key') }} as field,
@@ -143,12 +167,11 @@ entries as (
 
 typed as (
     select
-        source,
-        source_deal_id,
+        {{ series_of('deal_number', 'field') }} as series,
         version_number,
+        version_count,
         extracted_at,
         window_seq,
-        field,
         entry_position,
         {{ parse_timestamp('entry.timestamp') }} as effective_at,
         {{ blank_to_null('entry.value') }} as value_text,
@@ -156,24 +179,24 @@ typed as (
     from entries
 ),
 
--- Several changes can share one millisecond: (field, timestamp) is a tie group, ordered by the position in the list.
+-- Several changes can share one millisecond: (series, timestamp) is a tie group, ordered by the position in the list.
 -- Of each group the version that shows most of it counts, the newest on equality (a truncated answer shows less).
 counted as (
     select
         *,
-        count(*) over (partition by source, source_deal_id, field, effective_at, version_number) as group_size,
-        min(extracted_at) over (partition by source, source_deal_id, field, effective_at, value) as first_extracted_at,
-        min(window_seq) over (partition by source, source_deal_id, field, effective_at, value) as first_window_seq
+        count(*) over (partition by series, effective_at, version_number) as group_size,
+        min(extracted_at) over (partition by series, effective_at, value) as first_extracted_at,
+        min(window_seq) over (partition by series, effective_at, value) as first_window_seq
     from typed
     -- An entry with a bad timestamp or number is rejected by itself (stg_hubspot__rejected_deals), the rest is kept.
-    where effective_at is not null and (value is not null or value_text is null)
+    where version_count > 1 and effective_at is not null and (value is not null or value_text is null)
 ),
 
 chosen as (
     select
         *,
         first_value(version_number) over (
-            partition by source, source_deal_id, field, effective_at
+            partition by series, effective_at
             order by group_size desc, version_number desc
         ) as chosen_version
     from counted
@@ -181,47 +204,44 @@ chosen as (
 
 history_events as (
     select
-        source,
-        source_deal_id,
-        field,
+        series,
         effective_at,
-        row_number() over (
-            partition by source, source_deal_id, field, effective_at
-            order by entry_position desc
-        ) - 1 as sequence,
+        -entry_position as sequence,
         value,
         first_extracted_at,
         first_window_seq,
         'history_api' as origin
     from chosen
     where version_number = chosen_version
+    union all
+    -- With one version there is nothing to choose from.
+    select
+        series,
+        effective_at,
+        -entry_position as sequence,
+        value,
+        extracted_at as first_extracted_at,
+        window_seq as first_window_seq,
+        'history_api' as origin
+    from typed
+    where version_count = 1 and effective_at is not null and (value is not null or value_text is null)
 ),
 
 -- The object's own values beside the history --------------------------------------------------------------------
 last_events as (
     select
-        source,
-        source_deal_id,
-        field,
-        effective_at,
-        sequence,
-        value
-    from (
-        select
-            *,
-            row_number() over (
-                partition by source, source_deal_id, field
-                order by effective_at desc, sequence desc
-            ) as age
-        from history_events
-    ) as ranked_events
-    where age = 1
+        series,
+        max(effective_at) as effective_at,
+        max_by(sequence, (effective_at, sequence)) as sequence,
+        -- no value is '', and max_by would pass over nulls
+        nullif(max_by(coalesce(value, ''), (effective_at, sequence)), '') as value
+    from history_events
+    group by series
 ),
 
 properties as (
     select
-        source,
-        source_deal_id,
+        deal_number,
         version_number,
         version_count,
         extracted_at,
@@ -235,15 +255,13 @@ properties as (
 -- A property that the answer lacks altogether (removed at the source) has no row here: that is no change of the deal.
 property_values as (
     select
-        source,
-        source_deal_id,
+        {{ series_of('deal_number', hubspot_deal_field('property.key')) }} as series,
         version_number,
         version_count,
         extracted_at,
         updated_at,
         created_at,
         window_seq,
-        {{ hubspot_deal_field('property.key') }} as field,
         {{ hubspot_field_value(hubspot_deal_field('property.key'), blank_to_null('property.value')) }} as value
     from properties
     where {{ hubspot_deal_field('property.key') }} is not null
@@ -252,9 +270,7 @@ property_values as (
 -- The newest version disagrees with the history: the change was not recorded by the source.
 difference_events as (
     select
-        property_values.source,
-        property_values.source_deal_id,
-        property_values.field,
+        property_values.series,
         greatest(property_values.updated_at, last_events.effective_at) as effective_at,
         case
             when property_values.updated_at > last_events.effective_at then 0
@@ -265,11 +281,7 @@ difference_events as (
         property_values.window_seq as first_window_seq,
         'object_diff' as origin
     from property_values
-    inner join last_events
-        on
-            property_values.source = last_events.source
-            and property_values.source_deal_id = last_events.source_deal_id
-            and property_values.field = last_events.field
+    inner join last_events on property_values.series = last_events.series
     where
         property_values.version_number = property_values.version_count
         and property_values.value is distinct from last_events.value
@@ -280,25 +292,19 @@ unrecorded as (
     select
         property_values.*,
         lag(property_values.value) over (
-            partition by property_values.source, property_values.source_deal_id, property_values.field
+            partition by property_values.series
             order by property_values.version_number
         ) as previous_value
     from property_values
-    left join last_events
-        on
-            property_values.source = last_events.source
-            and property_values.source_deal_id = last_events.source_deal_id
-            and property_values.field = last_events.field
-    where last_events.field is null
+    left join last_events on property_values.series = last_events.series
+    where last_events.series is null
 ),
 
 version_events as (
     select
-        source,
-        source_deal_id,
-        field,
+        series,
         max(case when version_number = 1 then created_at else greatest(created_at, updated_at) end) over (
-            partition by source, source_deal_id, field
+            partition by series
             order by version_number
         ) as effective_at,
         version_number as sequence,
@@ -314,16 +320,15 @@ version_events as (
 lives as (
     select
         *,
-        lag(is_archived) over (partition by source, source_deal_id order by version_number) as was_archived,
-        lag(archived_at) over (partition by source, source_deal_id order by version_number) as was_archived_at
+        lag(is_archived) over (partition by deal_number order by version_number) as was_archived,
+        lag(archived_at) over (partition by deal_number order by version_number) as was_archived_at
     from versions
 ),
 
 deletion_events as (
     -- Archived, for the first time or (another archivedAt) once more after a restoration between two extractions.
     select
-        source,
-        source_deal_id,
+        {{ series_of('deal_number', "'deleted'") }} as series,
         archived_at as effective_at,
         version_number * 2 + 1 as sequence,
         'true' as value,
@@ -335,8 +340,7 @@ deletion_events as (
     union all
     -- Live again; no event says when, but restoring moves the modification time.
     select
-        source,
-        source_deal_id,
+        {{ series_of('deal_number', "'deleted'") }} as series,
         case
             when not is_archived then greatest(updated_at, was_archived_at)
             when updated_at > was_archived_at then least(updated_at, archived_at)
@@ -352,8 +356,7 @@ deletion_events as (
     union all
     -- Gone from every list of the source. A later record of the deal shows that it was not, and cancels it.
     select
-        absences.source,
-        absences.source_deal_id,
+        {{ series_of('versions.deal_number', "'deleted'") }} as series,
         min(absences.absent_at) as effective_at,
         1000000000 as sequence,
         'true' as value,
@@ -368,20 +371,23 @@ deletion_events as (
             and versions.version_number = versions.version_count
             and absences.window_seq > versions.window_seq
     where not versions.is_archived
-    group by absences.source, absences.source_deal_id
+    group by versions.deal_number
 ),
 
 merge_events as (
     select
-        source,
-        loser_id as source_deal_id,
-        merged_at as effective_at,
-        row_number() over (partition by source, loser_id, merged_at order by first_window_seq, survivor_id) as sequence,
-        {{ deal_key('source', 'survivor_id') }} as value,
-        first_extracted_at,
-        first_window_seq,
+        {{ series_of('deals.deal_number', "'merged_into'") }} as series,
+        merged.merged_at as effective_at,
+        row_number() over (
+            partition by deals.deal_number, merged.merged_at
+            order by merged.first_window_seq, merged.survivor_id
+        ) as sequence,
+        {{ deal_key('merged.source', 'merged.survivor_id') }} as value,
+        merged.first_extracted_at,
+        merged.first_window_seq,
         'object_diff' as origin
     from merged
+    inner join deals on merged.source = deals.source and merged.loser_id = deals.source_deal_id
 ),
 
 -- Together ------------------------------------------------------------------------------------------------------
@@ -392,52 +398,35 @@ events as (
     union all by name
     select * from version_events
     union all by name
-    select
-        'deleted' as field,
-        *
-    from deletion_events
+    select * from deletion_events
     union all by name
-    select
-        'merged_into' as field,
-        *
-    from merge_events
+    select * from merge_events
 ),
 
-newest_windows as (
+numbered as (
     select
-        source,
-        source_deal_id,
-        max(window_seq) as window_seq
-    from (
-        select source, source_deal_id, window_seq from versions
-        union all
-        select source, source_deal_id, window_seq from absences
-        union all
-        select source, loser_id, window_seq from merged
-    ) as inputs
-    group by source, source_deal_id
+        *,
+        {{ deal_number_of('series') }} as deal_number,
+        row_number() over (partition by series, effective_at order by sequence) - 1 as place
+    from events
 )
 
 select
-    events.source,
-    events.source_deal_id,
-    events.field,
-    events.effective_at,
-    cast(row_number() over (
-        partition by events.source, events.source_deal_id, events.field, events.effective_at
-        order by events.sequence
-    ) - 1 as integer) as sequence,
-    events.value,
+    deals.source,
+    deals.source_deal_id,
+    {{ field_of('numbered.series') }} as field,
+    numbered.effective_at,
+    cast(numbered.place as integer) as sequence,
+    numbered.value,
     -- What a connection's first full sync brings was true before we were there to see it.
     case
-        when events.first_window_seq <= first_syncs.first_seq then events.effective_at
-        else events.first_extracted_at
+        when numbered.first_window_seq <= first_syncs.first_seq then numbered.effective_at
+        else numbered.first_extracted_at
     end as recorded_at,
-    events.origin,
+    numbered.origin,
     -- HubSpot's lists are ordered, also within one millisecond.
     false as is_order_ambiguous,
-    newest_windows.window_seq
-from events
-inner join newest_windows
-    on events.source = newest_windows.source and events.source_deal_id = newest_windows.source_deal_id
-left join first_syncs on events.source = first_syncs.source
+    deals.window_seq
+from numbered
+inner join deals on numbered.deal_number = deals.deal_number
+left join first_syncs on deals.source = first_syncs.source

@@ -15,12 +15,12 @@ from ingestion.sandbox.serve import Sandbox
 from ingestion.sandbox.world import World
 from orchestration import lock
 from tests.e2e.product import WHEN_READ, Product, differences, moment, unequal
-from tests.e2e.test_kill import dead_runs, leftovers
+from tests.e2e.test_kill import dead_runs, leftovers, locks
 
-KILLS = 8
+KILLS = 6
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_killed_at_random_instants(tmp_path: Path, seed: int) -> None:
     random = Random(seed)
     with Sandbox(World(seed=seed, deals=120, now="2026-06-30T20:00:00Z"), latency=0.02, rate=None) as sandbox:
@@ -43,4 +43,4 @@ def test_killed_at_random_instants(tmp_path: Path, seed: int) -> None:
             assert unequal(killed.published, quiet.published, WHEN_READ) == {}
             assert not any(differences(killed.published, sandbox.world, tmp_path).values())
             assert (dead_runs(killed), leftovers(killed)) == ([], [])
-            assert lock.holder(killed.home / "run.lock") is None
+            assert [path for path in locks(killed) if lock.holder(path)] == []

@@ -42,7 +42,7 @@ class RunRequest(dg.ConfigurableResource):
 
     def _open(self, run_id: str, context: Any) -> Session:
         from orchestration import shape, signals
-        from orchestration.runner import reap
+        from orchestration.runner import built_as_of, reap
 
         settings = None
         try:
@@ -55,7 +55,10 @@ class RunRequest(dg.ConfigurableResource):
                 signals.died(settings, run_id, count)
             request = Request(tuple(self.sources), self.full, self.as_of or None, self.publish, tuple(self.accept))
             check_sources(settings, request.sources)
-            as_of = parse_as_of(request.as_of, settings.config.reporting_timezone, now)
+            if context.run.job_name == "publish":  # of the tables as they stand
+                as_of = built_as_of(settings)
+            else:
+                as_of = parse_as_of(request.as_of, settings.config.reporting_timezone, now)
         except (FunnelError, ConfigError, OSError) as error:
             signals.could_not_start(settings, explain(error))
             raise

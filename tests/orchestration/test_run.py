@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,30 +18,50 @@ import pytest
 
 from ingestion.sandbox.serve import Sandbox
 from ingestion.sandbox.world import World
+from ingestion.settings import PROJECT_ROOT
 from orchestration import cli, warehouse
 from orchestration.home import Home
+from orchestration.lock import RunLock
+from tests.orchestration.receiver import Receiver
 
 GRAPH = Path(__file__).with_name("graph.txt")
 Funnel = Callable[..., tuple[int, dict[str, Any]]]
 
 
+@dataclass(frozen=True)
+class Place(Home):
+    """The home, with the webhook that hears of it."""
+
+    receiver: Receiver
+
+    @property
+    def told(self) -> list[tuple[str, str, str]]:
+        return self.receiver.told()
+
+    @property
+    def beats(self) -> int:
+        return len(self.receiver.gets)
+
+
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A home whose definitions are loaded once; the environment is put back afterwards."""
     before, root = dict(os.environ), tmp_path_factory.mktemp("run") / "home"
-    with Sandbox(World(seed=11, deals=150), rate=None, search_rate=None) as sandbox:
+    with Sandbox(World(seed=11, deals=150), rate=None, search_rate=None) as sandbox, Receiver() as receiver:
         os.environ |= {
+            "FUNNEL_ALERT_WEBHOOK": receiver.url,
+            "FUNNEL_HEARTBEAT_URL": receiver.url,
             "FUNNEL_HOME": str(root),
             "HUBSPOT_ACCESS_TOKEN": "sandbox-token",
             "HUBSPOT_API_BASE": sandbox.url,
         }
-        yield Home(root)
+        yield Place(root, receiver)
     os.environ.clear()
     os.environ.update(before)
 
 
 @pytest.fixture
-def funnel(home: Home, capsys: pytest.CaptureFixture[str]) -> Funnel:
+def funnel(home: Place, capsys: pytest.CaptureFixture[str]) -> Funnel:
     """(exit code, JSON answer) of a command."""
 
     def call(*arguments: str) -> tuple[int, dict[str, Any]]:
@@ -55,7 +78,7 @@ def as_of() -> str:
 
 
 def test_one_of_two_connections_failing_publishes_the_other_and_is_4(
-    funnel: Funnel, home: Home, monkeypatch: pytest.MonkeyPatch
+    funnel: Funnel, home: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HUBSPOT__EMEA_ACCESS_TOKEN", "pat-eu1-expired")
     code, outcome = funnel("run", "--as-of", as_of())
@@ -68,9 +91,12 @@ def test_one_of_two_connections_failing_publishes_the_other_and_is_4(
     assert deals["rows"] >= 140
     assert (home.data_docs / "index.html").exists()
     assert home.warehouse.stat().st_mode & 0o777 == 0o600
+    assert (home.told, home.beats) == ([("raised", "source_failed", "emea")], 1)
+    manifest = json.loads((home.published / "current" / "manifest.json").read_text())
+    assert (manifest["sources"]["hubspot"]["age_hours"], manifest["sources"]["hubspot"]["stale"]) == (0.0, False)
 
 
-def test_publishing_what_is_published_changes_nothing_and_is_0(funnel: Funnel, home: Home) -> None:
+def test_publishing_what_is_published_changes_nothing_and_is_0(funnel: Funnel, home: Place) -> None:
     before = sorted(path.name for path in (home.published / "releases").iterdir())
     code, outcome = funnel("publish")
     assert (code, outcome["outcome"]) == (0, "unchanged"), outcome["message"]
@@ -84,10 +110,11 @@ def test_status_tells_of_it(funnel: Funnel) -> None:
     assert status["sources"]["hubspot"]["failed"] == []
     assert status["checks"]["passed"] > 50
     assert status["last_run"]["code"] == 0
+    assert [(a["kind"], a["subject"]) for a in status["alerts"]] in ([], [("source_failed", "emea")])
     assert {"prospecting", "qualification", "meeting", "won", "lost"} & {s["stage_category"] for s in status["stages"]}
 
 
-def test_run_is_in_dagsters_history_with_what_it_did(home: Home) -> None:
+def test_run_is_in_dagsters_history_with_what_it_did(home: Place) -> None:
     import dagster as dg
 
     with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
@@ -102,7 +129,43 @@ def test_run_is_in_dagsters_history_with_what_it_did(home: Home) -> None:
         assert instance.get_latest_materialization_event(dg.AssetKey(["published", "current"])) is not None
 
 
-def test_corrupted_table_is_refused_by_name_and_the_publication_stands(funnel: Funnel, home: Home) -> None:
+def dagster(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A run as the UI and the schedule launch it: a process of its own that knows only the definitions."""
+    command = [sys.executable, "-m", "dagster", "job", "execute", "-m", "orchestration.definitions", *arguments]
+    return subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=120)
+
+
+def test_a_run_from_the_ui_is_refused_while_another_holds_the_lock_and_says_who(home: Place) -> None:
+    before, _ = home.last_run.read_text(), home.told
+    with RunLock(home.lock, "funnel run --full"):
+        done = dagster("-j", "publish")
+    assert done.returncode == 1
+    assert f"Another run is going: pid {os.getpid()} on " in done.stderr
+    assert "`funnel run --full`" in done.stderr
+    assert home.last_run.read_text() == before  # the refused run left the outcome of the one before
+    assert home.told == []  # a lock held for a moment is no news
+
+
+def test_a_run_from_the_ui_ends_like_one_from_the_command_line(home: Place) -> None:
+    beats = home.beats
+    done = dagster("-j", "publish")
+    assert done.returncode == 0, done.stderr[-2000:]
+    last = json.loads(home.last_run.read_text())
+    assert (last["code"], last["outcome"]) == (0, "unchanged")
+    assert last["as_of"].startswith("2026-08-31T20:00:00")
+    assert home.beats == beats + 1
+
+
+def test_published_tables_have_a_freshness_policy_and_others_none(home: Place) -> None:
+    from orchestration.definitions import defs
+
+    policies = {spec.key.to_user_string(): spec.freshness_policy for spec in defs.resolve_all_asset_specs()}
+    assert {key for key, policy in policies.items() if policy} >= {"published/current", "marts/dim_deals"}
+    assert all(policies[key] for key in policies if key.startswith("marts/"))
+    assert not any(policies[key] for key in policies if key.startswith(("raw/", "staging/", "intermediate/")))
+
+
+def test_corrupted_table_is_refused_by_name_and_the_publication_stands(funnel: Funnel, home: Place) -> None:
     before = (home.published / "current").readlink()
     with warehouse.connect(home.warehouse) as connection:
         connection.execute("update marts.mart_sales_kpis_monthly set won_count = won_count * 100 + 1")
@@ -111,9 +174,12 @@ def test_corrupted_table_is_refused_by_name_and_the_publication_stands(funnel: F
     assert "mart_sales_kpis_monthly.win_rate_n_is_won_plus_lost on marts.mart_sales_kpis_monthly" in outcome["message"]
     assert outcome["message"].endswith("The last publication stands. See docs/runbooks/audit-refused.md.")
     assert (home.published / "current").readlink() == before
+    assert ("raised", "audit_refused", "") in home.told
 
 
-def test_wrong_token_is_2_and_nothing_is_published(funnel: Funnel, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_token_is_2_and_nothing_is_published(
+    funnel: Funnel, home: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = (home.published / "current").readlink()
     monkeypatch.setenv("HUBSPOT_ACCESS_TOKEN", "pat-na1-expired")
     code, outcome = funnel("run", "--as-of", as_of())
@@ -130,7 +196,7 @@ def test_as_of_before_the_first_event_is_2(funnel: Funnel) -> None:
     assert "the first event" in outcome["message"]
 
 
-def test_graph_is_the_one_reviewed(home: Home) -> None:
+def test_graph_is_the_one_reviewed(home: Place) -> None:
     """Keys, groups, dependencies, checks, pools. A wanted change: FUNNEL_UPDATE_GRAPH=1 pytest, and read the diff."""
     text = graph()
     if os.environ.get("FUNNEL_UPDATE_GRAPH"):

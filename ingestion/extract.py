@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from ingestion.errors import SourceError
+from ingestion.forgotten import admission
 from ingestion.landing import Landing
 from ingestion.registry import vendors
 from ingestion.settings import Connection, Settings
@@ -27,7 +28,7 @@ def extract(
 
     Never opens the warehouse and never raises for a source: see StreamReport.error. Call under the run lock.
     """
-    landing = Landing(settings.landing)
+    landing = Landing(settings.landing, admission(settings))
     landing.remove_unfinished()
     chosen = [connection for connection in settings.connections if not only or connection.name in only]
     if not chosen:

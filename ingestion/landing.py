@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +26,8 @@ from ingestion.errors import LandingError
 ROWS_A_PART = 5_000
 """Bounds the memory of loading: one part is parsed at a time (about 100 MB for records with history)."""
 MANIFEST = "window.json"
+Admit = Callable[[str, str, str, dict[str, Any]], dict[str, Any] | None]
+"""(source, vendor, stream, record) → the record as it may be landed, or None: it may not."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,12 @@ class Window:
 class Landing:
     """The landing folder of one FUNNEL_HOME."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, admit: Admit = lambda source, vendor, stream, record: record) -> None:
+        self.root, self.admit = root, admit
 
     def write(self, source: str, vendor: str, stream: str, kind: str) -> WindowWriter:
         """A writer for a new window; nothing counts until its `commit`."""
-        return WindowWriter(self.root / source / stream, source, vendor, stream, kind)
+        return WindowWriter(self.root / source / stream, source, vendor, stream, kind, self.admit)
 
     def windows(self) -> Iterator[Window]:
         """Every complete window, oldest first by (extracted_at, window_id)."""
@@ -91,12 +93,13 @@ class Landing:
 class WindowWriter:
     """Streams records into parts. Use as a context manager: leaving without `commit` removes the folder."""
 
-    def __init__(self, parent: Path, source: str, vendor: str, stream: str, kind: str) -> None:
+    def __init__(self, parent: Path, source: str, vendor: str, stream: str, kind: str, admit: Admit) -> None:
         self.extracted_at = datetime.now(UTC)
         self.window_id = f"{self.extracted_at:%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(3)}"
         self.folder = parent / self.window_id
         self.source, self.vendor, self.stream, self.kind = source, vendor, stream, kind
         self.rows = 0
+        self._admit = admit
         self._parts: list[Part] = []
         self._part: _PartFile | None = None
         self._committed = False
@@ -113,14 +116,18 @@ class WindowWriter:
                 self._part.abandon()
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def write(self, record: Mapping[str, Any]) -> None:
-        """Append one record."""
+    def write(self, record: dict[str, Any]) -> bool:
+        """Append one record; False where it may not be landed."""
+        admitted = self._admit(self.source, self.vendor, self.stream, record)
+        if admitted is None:
+            return False
         if self._part is None:
             self._part = _PartFile(self.folder / f"part-{len(self._parts):05d}.ndjson.zst")
-        self._part.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+        self._part.write(orjson.dumps(admitted, option=orjson.OPT_APPEND_NEWLINE))
         self.rows += 1
         if self._part.rows >= ROWS_A_PART:
             self._close_part()
+        return True
 
     def commit(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -68,6 +68,17 @@ class CheckResult:
     scope: str | None = None
 
 
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class People:
+    """People who asked to be forgotten, as a vendor's records name them: by bare id, by hash of the e-mail."""
+
+    has_id: Callable[[str], bool]
+    has_hash: Callable[[str | None], bool]
+
+
 class StateReader(Protocol):
     """What extraction may know of what was loaded before; ingestion.loading implements it over the warehouse."""
 
@@ -104,6 +115,12 @@ class Vendor:
     read_state: Callable[[StateReader], Any]
     extract: Callable[[Pull], list[StreamReport]]
     check: Callable[[Connection], list[CheckResult]]
+    without: Callable[[str, Json, People], Json | None] | None = None
+    """(stream, record, forgotten people) → the record without them, None where it is one of them."""
+    identity_of: Callable[[str, Json], tuple[Set[str], Set[str]]] | None = None
+    """(stream, record) → (ids, e-mail hashes) of the person that the record is; empty where it is none."""
+    people: Sequence[str] = ()
+    """Streams whose records are people or name them; the first is the people's own."""
 
     def stream(self, name: str) -> Stream:
         """The declared stream of that name; KeyError where there is none."""

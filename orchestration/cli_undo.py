@@ -38,6 +38,12 @@ def register(commands: Any, add: Add) -> None:
     rebuild.add_argument("--limit", type=_count, default=20, metavar="N", help="differences shown a table "
                          "(default: %(default)s)")  # fmt: skip
 
+    forget = add(commands, "forget", _forget, "remove a person from landing, warehouse, kept publications and logs",
+                 "funnel forget jane@example.com --dry-run\n  funnel forget hubspot:5001\n"
+                 "  funnel forget      (finish an interrupted one; repeat all after restoring a backup)")  # fmt: skip
+    forget.add_argument("person", nargs="?", metavar="PERSON", help="an e-mail, or <connection>:<contact id>")
+    forget.add_argument("--dry-run", action="store_true", help="count what would be removed, change nothing")
+
 
 def _rollback(options: argparse.Namespace) -> int:
     from orchestration.rollback import rollback
@@ -78,6 +84,19 @@ def _rebuild(options: argparse.Namespace) -> int:
     return _answer(found, options.json, text(found))
 
 
+def _forget(options: argparse.Namespace) -> int:
+    from orchestration.forget import forget
+    from orchestration.progress import reporter
+
+    with reporter(options.json) as tell:
+        found = forget(_settings(), options.person, dry_run=options.dry_run, say=tell.say)
+    lines = [f"landing      {stream}: {count:,} records" for stream, count in found["landing"].items()]
+    for name, rows in found["publications"].items():
+        lines.append(f"publication  {name}: {', '.join(f'{table} {count:,}' for table, count in rows.items())}")
+    lines += [f"file         {name}" for name in found["files"]]
+    return _answer(found, options.json, "\n".join([*lines, found["message"]]))
+
+
 def _count(text: str) -> int:
     """An argument's whole number from 0 on."""
     if not text.isdigit():
@@ -91,9 +110,9 @@ def _answer(found: dict[str, Any], as_json: bool, text: str | None = None) -> in
 
 
 def _settings() -> Any:
-    from ingestion.settings import load_settings
+    from orchestration import shape
 
-    return load_settings()
+    return shape.load()
 
 
 def _home() -> Any:

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
+from ingestion.forgotten import FILE
+from orchestration.errors import FunnelError
 from orchestration.home import Home, read_json, write_atomically
 
 
@@ -52,6 +54,12 @@ def end_hold(home: Home) -> Hold | None:
     hold = read_hold(home)
     (home.root / "hold.json").unlink(missing_ok=True)
     return hold
+
+
+def refuse_unfinished(home: Home) -> None:
+    """Before publishing. Errors: FunnelError where a person is half forgotten: the warehouse still tells of them."""
+    if (read_json(home.root / FILE) or {}).get("unfinished"):
+        raise FunnelError("A `funnel forget` was interrupted.", "Run `funnel forget` (without a name) to finish it.")
 
 
 @contextmanager

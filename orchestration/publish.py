@@ -21,7 +21,7 @@ from ingestion.settings import PROJECT_ROOT
 from orchestration import freshness, warehouse
 from orchestration.dbt_build import refused_by
 from orchestration.errors import AuditRefused
-from orchestration.hold import read_hold, switching
+from orchestration.hold import read_hold, refuse_unfinished, switching
 from orchestration.home import Home, read_json
 from orchestration.ledger import Check, checks_of, publication_row, record_publications
 from orchestration.session import Session
@@ -39,6 +39,7 @@ def publish(session: Session) -> dict[str, Any]:
     Errors: AuditRefused where meta.check_results does not hold a passed audit of these very tables.
     """
     home = session.home
+    refuse_unfinished(home)
     checks = audited(session)
     record_publications(session.path, releases(home))
     current = read_json(home.published / "current" / "manifest.json")

@@ -7,6 +7,7 @@ from ingestion.settings import Connection
 from ingestion.sources.hubspot.api import BASE_URL, Api
 from ingestion.sources.hubspot.extract import Extraction
 from ingestion.sources.hubspot.objects import COMPANIES, CONTACTS, DEALS, LEADS, OBJECTS, ObjectSpec
+from ingestion.sources.hubspot.people import CONCERNED, identity_of, without
 from ingestion.sources.hubspot.state import read_state
 from ingestion.stream import CheckResult, Credential, Pull, Stream, StreamReport, Vendor
 
@@ -82,4 +83,7 @@ VENDOR = Vendor(
     read_state=read_state,
     extract=extract,
     check=check,
+    without=without,
+    identity_of=identity_of,
+    people=CONCERNED,
 )  # fmt: skip

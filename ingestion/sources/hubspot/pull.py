@@ -55,6 +55,8 @@ class ObjectPull:
     absent: set[int] = field(default_factory=set)
     nameless: set[int] = field(default_factory=set)
     """Ids whose record comes without its id: set aside at loading, but not purged."""
+    forgotten: set[int] = field(default_factory=set)
+    """People whom the source still has and who asked us to forget them: not landed, not counted."""
     stages: set[str] = field(default_factory=set)
     """Stage ids that the landed deals are in."""
 
@@ -62,7 +64,7 @@ class ObjectPull:
         """Full or incremental, as the writer's window says."""
         _, rows = self.api.search(self.spec, [], limit=1, newest_first=True)
         self.began = max(self.state.began, *(milliseconds(modified) or 0 for _, modified in rows), 0)
-        return self._full() if self.writer.kind == "full" else self._incremental()
+        return self._less_forgotten(self._full() if self.writer.kind == "full" else self._incremental())
 
     def _full(self) -> Count:
         """Read everything: live records, then archived ones (so that what is archived meanwhile is not lost)."""
@@ -151,7 +153,8 @@ class ObjectPull:
                 self.seen.append(number)
             if stage := properties.get("dealstage"):
                 self.stages.add(stage)
-            self.writer.write(self.redact(record))
+            if not self.writer.write(self.redact(record)) and number is not None:
+                self.forgotten.add(number)
         self.progress(self.writer.rows, None)
 
     def _live_now(self, before: array[int]) -> array[int]:
@@ -176,6 +179,12 @@ class ObjectPull:
         low, high = min(total, again) - unkept, max(total, again) + unlisted
         count = Count(again + unlisted, low, high, len(self.archived_now))
         return self._note_absent(count)
+
+    def _less_forgotten(self, count: Count) -> Count:
+        """The source's count without those who are kept out (each sync meets them again: they are no one we know)."""
+        archived = len(self.forgotten & self.archived_now.keys())
+        live = len(self.forgotten - self.archived_now.keys() - self.losers - self.absent)
+        return Count(count.live - live, count.low - live, count.high - live, count.archived - archived)
 
     def _note_absent(self, count: Count) -> Count:
         """Full sync: whatever was known before and is nowhere now has been purged."""

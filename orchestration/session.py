@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ingestion.errors import SourceError
+from ingestion.errors import ConfigError, SourceError
 from ingestion.loading import LoadReport, load_new, read_state
 from ingestion.settings import Connection, Settings
 from ingestion.stream import StreamReport
@@ -143,13 +143,17 @@ def find(run_id: str) -> Session | None:
 
 
 def check_sources(settings: Settings, sources: tuple[str, ...]) -> None:
-    """WrongUse where no connection is configured, or one is asked for that is not."""
+    """WrongUse where no connection is configured, or one is asked for that is not; ConfigError for a budget of none."""
     names = [connection.name for connection in settings.connections]
     if not names:
         raise WrongUse(
             "No connection is configured.",
             "Set HUBSPOT_ACCESS_TOKEN (in the environment, or in .env in the working directory or FUNNEL_HOME), "
             "or try `funnel demo`, which needs none.",
+        )
+    if strange := sorted(set(settings.config.staleness_hours) - {"default", *names}):
+        raise ConfigError(
+            f"funnel.yml: staleness_hours: {', '.join(strange)} is no connection. Known: default, {', '.join(names)}."
         )
     if unknown := [name for name in sources if name not in names]:
         raise WrongUse(f"--source {', '.join(unknown)} is not configured.", f"Configured: {', '.join(names)}.")

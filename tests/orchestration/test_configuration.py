@@ -1,0 +1,78 @@
+"""A wrong funnel.yml through the command line: exit 2, line and reason, nothing run, and the webhook hears of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestration import cli, webhook
+from tests.orchestration.receiver import Receiver
+
+Funnel = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as made:
+        yield made
+
+
+@pytest.fixture
+def funnel(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Funnel:
+    """(exit code, what stderr says) of a command over a home with this funnel.yml."""
+    monkeypatch.setattr(webhook, "WAITS", (0.0,))
+    monkeypatch.setenv("FUNNEL_HOME", str(tmp_path))
+    monkeypatch.setenv("FUNNEL_ALERT_WEBHOOK", receiver.url)
+    monkeypatch.setenv("HUBSPOT_ACCESS_TOKEN", "pat-x")
+    monkeypatch.setenv("HUBSPOT_API_BASE", "http://127.0.0.1:9")
+
+    def call(text: str, *arguments: str) -> tuple[int, str]:
+        (tmp_path / "funnel.yml").write_text(text)
+        code = cli.main([*arguments])
+        return code, capsys.readouterr().err
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("reporting_timezone: UTC\nreporting_curency: EUR\n", "line 2: reporting_curency: unknown setting"),
+        ("\nfiscal_year_start_month: soon\n", "line 2: fiscal_year_start_month: Input should be a valid integer"),
+        ("stages: [1]\n", "line 1: stages: Input should be a valid dictionary"),
+        ("staleness_hours:\n  default: -1\n", "line 1: staleness_hours: default: -1 is not a positive number of hours"),
+        ("staleness_hours: {hubpsot: 4}\n", "staleness_hours: hubpsot is no connection. Known: default, hubspot."),
+    ],
+)
+def test_wrong_configuration_is_2_and_nothing_is_run(funnel: Funnel, tmp_path: Path, text: str, reason: str) -> None:
+    code, said = funnel(text, "run")
+    assert code == 2
+    assert reason in said
+    assert not (tmp_path / "warehouse.duckdb").exists()
+    assert not (tmp_path / "landing").exists()
+
+
+def test_an_unattended_run_with_a_wrong_configuration_is_told_once(funnel: Funnel, receiver: Receiver) -> None:
+    for _ in range(2):
+        assert funnel("nonsense: 1\n", "run")[0] == 2
+    [post] = receiver.posts
+    assert (post["kind"], post["severity"]) == ("run_failed", "critical")
+    assert "funnel.yml line 1: nonsense: unknown setting" in post["text"]
+
+
+def test_a_person_who_only_looks_alarms_nobody(funnel: Funnel, receiver: Receiver) -> None:
+    assert funnel("nonsense: 1\n", "status")[0] == 2
+    assert funnel("", "run", "--as-of", "2199-01-01")[0] == 2
+    assert receiver.tries == 0
+
+
+def test_a_webhook_that_is_no_address_is_2_and_is_not_shown(funnel: Funnel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FUNNEL_ALERT_WEBHOOK", "hooks.example/T0/secret")
+    code, said = funnel("", "run")
+    assert code == 2
+    assert "FUNNEL_ALERT_WEBHOOK is not an http(s) address" in said
+    assert "T0" not in said

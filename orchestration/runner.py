@@ -22,6 +22,8 @@ from orchestration.runbooks import told
 from orchestration.session import Progress, Request, Say, Session, check_sources, register
 
 RUNS_KEPT = 200
+HERE = {"funnel/launched_from": "command line"}
+"""Tag of runs in the process that holds the lock."""
 
 
 @dataclass
@@ -85,8 +87,12 @@ def reap(instance: Any, but: str = "") -> int:
     """Under the lock no other run is alive: fail what looks unfinished, free its pool slots. Returns how many."""
     import dagster as dg
 
-    unfinished = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING]
-    dead = [r for r in instance.get_runs(filters=dg.RunsFilter(statuses=unfinished)) if r.run_id != but]
+    status = dg.DagsterRunStatus
+    unfinished = dg.RunsFilter(statuses=[status.STARTED, status.STARTING, status.CANCELING])
+    # Not yet started: from the UI it may be about to be, from here it was killed before it could.
+    unbegun = dg.RunsFilter(statuses=[status.NOT_STARTED], tags=HERE)
+    found = [*instance.get_runs(filters=unfinished), *instance.get_runs(filters=unbegun)]
+    dead = [run for run in found if run.run_id != but]
     for run in dead:
         instance.report_run_failed(run, message="the process of this run is gone")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
@@ -141,6 +147,7 @@ def _execute(session: Session, job: str) -> bool:
                     instance=instance,
                     raise_on_error=False,
                     run_id=session.run_id,
+                    tags=HERE,
                 )
         return bool(result.success)
     except Exception as error:

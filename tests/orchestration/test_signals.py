@@ -173,7 +173,7 @@ def test_secrets_never_leave(portal: Portal, receiver: Receiver) -> None:
     session.failure = DiskFull(f"token pat-secret at {receiver.url} of bob@corp.example")
     remember(session, False)
     signals.could_not_start(portal.settings, ConfigError("pat-secret, bob@corp.example"))
-    text = json.dumps(receiver.posts)
+    text = json.dumps(receiver.posts) + portal.home.alerts.read_text()
     assert len(receiver.posts) == 2
     assert "pat-secret" not in text
     assert "secret-path" not in text

@@ -56,9 +56,14 @@ def end_hold(home: Home) -> Hold | None:
     return hold
 
 
+def is_forgetting_unfinished(home: Home) -> bool:
+    """Whether a `funnel forget` was begun and not finished."""
+    return bool((read_json(home.root / FILE) or {}).get("unfinished"))
+
+
 def refuse_unfinished(home: Home) -> None:
     """Before publishing. Errors: FunnelError where a person is half forgotten: the warehouse still tells of them."""
-    if (read_json(home.root / FILE) or {}).get("unfinished"):
+    if is_forgetting_unfinished(home):
         raise FunnelError("A `funnel forget` was interrupted.", "Run `funnel forget` (without a name) to finish it.")
 
 

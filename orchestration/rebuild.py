@@ -127,6 +127,8 @@ def build_here(settings: Settings, say: Say) -> list[str]:
         as_of = datetime.fromisoformat(manifest["as_of"]) if manifest else runner.built_as_of(settings)
         session = Session(Request(), settings, str(uuid.uuid4()), as_of, datetime.now(UTC), say=say)
         session.begin()
+        with warehouse.connect(session.path) as connection:  # what a run remembers of its own build no longer holds
+            connection.execute("drop table if exists meta.last_build")
         nodes = dbt_build.build(session)
         with suppress(AuditRefused):
             dbt_build.judge(session, nodes)

@@ -11,7 +11,7 @@ import duckdb
 
 from ingestion.settings import Settings
 from orchestration.alerts import Book
-from orchestration.hold import Hold, read_hold
+from orchestration.hold import Hold, is_forgetting_unfinished, read_hold
 from orchestration.home import Home, read_json
 from orchestration.lock import holder
 from orchestration.runbooks import see
@@ -26,6 +26,7 @@ def collect(settings: Settings) -> dict[str, Any]:
     return {
         "home": str(home.root),
         "running": holder(home.lock),
+        "is_forgetting_unfinished": is_forgetting_unfinished(home),
         "hold": asdict(hold) if (hold := read_hold(home)) else None,
         "publication": _publication(manifest, current) if manifest else None,
         "sources": _sources(manifest, last_run) if manifest else {},
@@ -124,6 +125,10 @@ def text(status: dict[str, Any]) -> str:
     lines = [f"home         {status['home']}"]
     if status["running"]:
         lines.append(f"running      {status['running']}")
+    if status["is_forgetting_unfinished"]:
+        lines.append(
+            "FORGET       was interrupted and nothing is published: `funnel forget` without a name finishes it"
+        )
     if hold := status["hold"]:
         lines.append(f"HOLD         nothing new becomes current: {Hold(**hold)}; `funnel release` ends it")
     if publication := status["publication"]:

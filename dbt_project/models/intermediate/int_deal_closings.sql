@@ -23,7 +23,7 @@ zeroed as (
         on at_close.deal_key = states.deal_key and states.valid_from <= at_close.closed_at
     where at_close.is_lost and at_close.amount = 0 and states.amount > 0
     qualify row_number() over (partition by at_close.deal_key order by states.valid_from desc) = 1
-        and states.valid_to >= at_close.closed_at - interval '1 day'
+        and states.valid_to >= at_close.closed_at - interval '1 minute'
 )
 
 select

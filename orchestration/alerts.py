@@ -128,7 +128,8 @@ def settle(book: Book, origin: Origin, now: Iterable[Alert], looked: Callable[[s
         entry = book.open.get(key) or {"since": message["at"], "told": False, "members": []}
         if not entry["told"] or not alert.members <= set(entry["members"]):
             entry["told"] = line.take(message)
-        book.open[key] = entry | scrubbed(_kept(alert), origin.settings) | {"members": sorted({*entry["members"], *alert.members})}
+        members = sorted({*entry["members"], *alert.members})
+        book.open[key] = entry | scrubbed(_kept(alert), origin.settings) | {"members": members}
 
 
 class Line:

@@ -125,7 +125,7 @@ def text(status: dict[str, Any]) -> str:
     lines = [f"home         {status['home']}"]
     if status["running"]:
         lines.append(f"running      {status['running']}")
-    if status["is_forgetting_unfinished"]:
+    if status.get("is_forgetting_unfinished"):
         lines.append(
             "FORGET       was interrupted and nothing is published: `funnel forget` without a name finishes it"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-ALL = ("extraction",)
+ALL = ("warehouse", "extraction")
 
 
 def main() -> None:

@@ -13,19 +13,22 @@
 {% macro default__json_struct(column, duckdb_shape, spark_shape) %}from_json({{ column }}, '{{ duckdb_shape }}'){% endmacro %}
 {% macro spark__json_struct(column, duckdb_shape, spark_shape) %}from_json({{ column }}, '{{ spark_shape }}'){% endmacro %}
 
-{#- Same, for a flat list of text fields (top level) and text fields of `properties`. -#}
-{% macro json_fields(column, top=[], properties=[]) -%}
+{#- Same, for a flat list of text fields (top level) and text fields of `properties`; `history`: the lists of
+    propertiesWithHistory too, as json_events gives them. -#}
+{% macro json_fields(column, top=[], properties=[], history=false) -%}
 {%- set duck -%}
 { {%- for f in top %}"{{ f }}":"VARCHAR"{{ "," if not loop.last or properties }}{% endfor -%}
 {%- if properties -%}
 "properties":{ {%- for f in properties %}"{{ f }}":"VARCHAR"{{ "," if not loop.last }}{% endfor -%} }
-{%- endif -%} }
+{%- endif -%}
+{%- if history -%},"propertiesWithHistory":"MAP(VARCHAR, STRUCT(value VARCHAR, timestamp VARCHAR)[])"{%- endif -%} }
 {%- endset -%}
 {%- set spark -%}
 struct<{% for f in top %}{{ f }}:string{{ "," if not loop.last or properties }}{% endfor -%}
 {%- if properties -%}
 properties:struct<{% for f in properties %}{{ f }}:string{{ "," if not loop.last }}{% endfor %}>
-{%- endif -%}>
+{%- endif -%}
+{%- if history -%},propertiesWithHistory:map<string,array<struct<value:string,timestamp:string>>>{%- endif -%}>
 {%- endset -%}
 {{ json_struct(column, duck, spark) }}
 {%- endmacro %}

@@ -13,6 +13,17 @@ with objects as (
     from {{ ref('int_deals') }}
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
+),
+
+latest as (
+    select
+        deal_key,
+        field,
+        -- no value is '', and max_by would pass over nulls
+        nullif(max_by(coalesce(value, ''), (effective_at, sequence)), '') as value
+    from {{ ref('int_deal_events') }}
+    where field not in ('deleted', 'merged_into')
+    group by deal_key, field
 )
 
 select
@@ -21,6 +32,6 @@ select
     objects.value,
     latest.value as event_value
 from objects
-left join {{ ref('int_deal_values') }} as latest
-    on objects.deal_key = latest.deal_key and objects.field = latest.field and latest.valid_to is null
+left join latest
+    on objects.deal_key = latest.deal_key and objects.field = latest.field
 where objects.value is not null and objects.value is distinct from latest.value

@@ -25,16 +25,16 @@ standing as (
     from expected
     left join deleted_then on expected.deal_key = deleted_then.deal_key and expected.month_end = deleted_then.month_end
     where coalesce(deleted_then.deleted, 'false') <> 'true'
+),
+
+-- Both sides in one sum a row: each must be there once on either.
+both_sides as (
+    select month_end, deal_key, stage_key, 1 as side from standing
+    union all
+    select month_end, deal_key, stage_key, -1 as side from {{ ref('fct_pipeline_month_end') }}
 )
 
-(
-    select 'missing' as problem, month_end, deal_key, stage_key from standing
-    except all
-    select 'missing' as problem, month_end, deal_key, stage_key from {{ ref('fct_pipeline_month_end') }}
-)
-union all
-(
-    select 'too much' as problem, month_end, deal_key, stage_key from {{ ref('fct_pipeline_month_end') }}
-    except all
-    select 'too much' as problem, month_end, deal_key, stage_key from standing
-)
+select case when sum(side) > 0 then 'missing' else 'too much' end as problem, month_end, deal_key, stage_key
+from both_sides
+group by month_end, deal_key, stage_key
+having sum(side) <> 0

@@ -19,7 +19,7 @@ CHAIN = (
     "stg_hubspot__stages",
     "int_deals",
     "int_deal_events",
-    "int_deal_values",
+    "int_deal_states",
     "int_stage_pipelines",
     "int_stage_visits",
     "int_stage_listings",

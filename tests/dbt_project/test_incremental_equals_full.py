@@ -9,7 +9,7 @@ TABLES = (
     "staging.stg_hubspot__deal_versions",
     "staging.stg_hubspot__deal_events",
     "intermediate.int_deal_events",
-    "intermediate.int_deal_values",
+    "intermediate.int_deal_states",
     "intermediate.int_stage_visits",
     "intermediate.int_stages",
     "marts.fct_deal_events",

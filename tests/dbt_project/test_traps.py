@@ -205,8 +205,8 @@ MUTATIONS = {
     "set exited_at = exited_at + interval '1 millisecond' where source_deal_id = '1' and visit_number = 2",
     "assert_stays_are_the_ledgers_stage_changes": "delete from marts.fct_stage_transitions "
     "where source_deal_id = '1' and visit_number = 5",
-    "assert_last_event_is_the_objects_value": "update intermediate.int_deal_values set value = '11.00' "
-    "where deal_key = 'hubspot:28' and field = 'amount' and valid_to is null",
+    "assert_last_event_is_the_objects_value": "update intermediate.int_deal_events set value = '11.00' "
+    "where deal_key = 'hubspot:28' and field = 'amount'",
     "assert_ledger_is_a_chain": "update marts.fct_deal_events set old_value = null where deal_key = 'hubspot:28' "
     "and field = 'amount' and new_value = '12.50'",
     "assert_no_survivor_was_merged_away": "update intermediate.int_merges set survivor_deal_key = 'hubspot:8' "

@@ -1,3 +1,9 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key='deal_key',
+    on_schema_change='fail'
+) }}
 -- One row per deal and instant at which a tracked field changed: every field as it was from then on. The state at a
 -- moment T is the row with valid_from < T (or <= T, to count what happened at that very instant) and a later valid_to.
 {%- set fields = ['amount', 'currency', 'close_date', 'owner', 'deal_type', 'forecast_category', 'pipeline'] %}
@@ -6,10 +12,12 @@ with
 
 events as (
     select
-        deal_key, source, field, effective_at, sequence, value,
+        deal_key, source, field, effective_at, sequence, value, window_seq,
         case when field = 'close_date' then {{ to_reporting_month(parse_timestamp('value')) }} end as close_month
     from {{ ref('int_deal_events') }}
-    where field in ('{{ fields | join("', '") }}')
+    where
+        field in ('{{ fields | join("', '") }}')
+        {% if is_incremental() %}and window_seq > {{ seen_up_to() }}{% endif %}
 ),
 
 pushes as (
@@ -26,6 +34,7 @@ filled as (
         deal_key,
         source,
         effective_at,
+        window_seq,
         {%- for field in fields %}
         -- a cleared value ('') is carried on like any other
         {{ last_known("case when field = '" ~ field ~ "' then coalesce(value, '') end",
@@ -51,6 +60,7 @@ select
     nullif(deal_type, '') as deal_type,
     nullif(forecast_category, '') as forecast_category,
     {{ pipeline_key('source', "nullif(pipeline, '')") }} as pipeline_key,
-    cast(close_date_pushes as integer) as close_date_pushes
+    cast(close_date_pushes as integer) as close_date_pushes,
+    window_seq
 from filled
 where effective_at is distinct from next_at

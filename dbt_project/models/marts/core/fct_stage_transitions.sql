@@ -107,18 +107,15 @@ select
     typed.visits_left = 1 as is_latest_visit,
     typed.exited_at is null as is_current,
     typed.is_order_ambiguous,
-    cast(amounts.value as decimal(18, 2)) as amount_at_entry,
-    currencies.value as currency,
-    {{ entity_key('typed.source', 'owners.value') }} as owner_key_at_entry,
+    states.amount as amount_at_entry,
+    states.currency,
+    states.owner_key as owner_key_at_entry,
     deleted.deal_key is not null as is_deleted
 from typed
 inner join {{ ref('int_deals') }} as deals on typed.deal_key = deals.deal_key
 left join deleted on typed.deal_key = deleted.deal_key
-{% for alias, field in [('amounts', 'amount'), ('currencies', 'currency'), ('owners', 'owner')] -%}
-left join {{ ref('int_deal_values') }} as {{ alias }}
+left join {{ ref('int_deal_states') }} as states
     on
-        {{ alias }}.field = '{{ field }}'
-        and typed.deal_key = {{ alias }}.deal_key
-        and typed.entered_at >= {{ alias }}.valid_from
-        and (typed.entered_at < {{ alias }}.valid_to or {{ alias }}.valid_to is null)
-{% endfor %}
+        typed.deal_key = states.deal_key
+        and typed.entered_at >= states.valid_from
+        and (typed.entered_at < states.valid_to or states.valid_to is null)

@@ -1,5 +1,6 @@
 {{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
--- One row per raw version of a deal, parsed once and kept. What does not parse carries a reject_reason.
+-- One row per raw version of a deal, parsed once and kept. What does not parse carries a reject_reason, and history
+-- entries that do not are listed in bad_entries (null: none).
 with raw_versions as (
     select
         source,
@@ -9,9 +10,48 @@ with raw_versions as (
         window_seq,
         part,
         line,
-        {{ json_fields('record', hubspot_record_fields(), hubspot_deal_properties()) }} as r
+        {{ json_fields('record', hubspot_record_fields(), hubspot_deal_properties(), history=true) }} as r
     from {{ source('raw_hubspot', 'hubspot__deals') }}
     {% if is_incremental() %}where window_seq > {{ seen_up_to() }}{% endif %}
+),
+
+histories as (
+    select
+        window_seq,
+        part,
+        line,
+        {{ explode('map_entries(r.propertiesWithHistory)', 'history') }}
+    from raw_versions
+),
+
+entries as (
+    select
+        window_seq,
+        part,
+        line,
+        history.key as property,
+        {{ hubspot_deal_field('history.key') }} as field,
+        {{ explode('history.value', 'entry') }}
+    from histories
+    where {{ hubspot_deal_field('history.key') }} is not null
+),
+
+bad_entries as (
+    select
+        window_seq,
+        part,
+        line,
+        list(struct_pack(property := property, entry := entry) order by property, entry) as bad_entries
+    from entries
+    where
+        {{ parse_timestamp('entry.timestamp') }} is null
+        -- of the other fields any text will do
+        or (
+            field in ('amount', 'close_date')
+            and {{ blank_to_null('entry.value') }} is not null
+            and {{ hubspot_field_value('field', blank_to_null('entry.value')) }} is null
+        )
+    group by window_seq, part, line
 ),
 
 texts as (
@@ -45,6 +85,18 @@ parsed as (
         coalesce({{ parse_timestamp('updated_text') }}, {{ parse_timestamp('p.hs_lastmodifieddate') }}) as updated_at,
         {{ parse_timestamp('archived_text') }} as archived_at
     from texts
+),
+
+versions as (
+    select
+        parsed.*,
+        bad_entries.bad_entries
+    from parsed
+    left join bad_entries
+        on
+            parsed.window_seq = bad_entries.window_seq
+            and parsed.part = bad_entries.part
+            and parsed.line = bad_entries.line
 )
 
 select
@@ -93,9 +145,10 @@ select
     end as reject_reason,
     -- Within one window lists are read side by side, so that lines alone do not tell which state came last.
     coalesce(greatest(updated_at, archived_at), extracted_at) as state_at,
+    bad_entries,
     extracted_at,
     window_id,
     window_seq,
     part,
     line
-from parsed
+from versions

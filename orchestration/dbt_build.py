@@ -86,7 +86,7 @@ def manifest(settings: Settings) -> Path:
     """FUNNEL_HOME/target/manifest.json, made anew when the project or the vars are not those it was made from."""
     target = Home(settings.home).target
     path, key_file = target / "manifest.json", target / "manifest.key"
-    key = _fingerprint(settings)
+    key = fingerprint(settings)
     if not path.exists() or not key_file.exists() or key_file.read_text(encoding="utf-8") != key:
         target.mkdir(parents=True, exist_ok=True)
         invoke(settings, "parse")
@@ -99,7 +99,7 @@ def build(session: Session, select: Sequence[str] = ()) -> list[Node]:
 
     What incremental models hold was made by the project that made it: under another one everything is built anew.
     """
-    project, built_by = _fingerprint(session.settings), warehouse.built_project(session.path)
+    project, built_by = fingerprint(session.settings), warehouse.built_project(session.path)
     arguments = ["--exclude-resource-type", "unit_test", *(["--select", *select] if select else [])]
     if built_by != project and not select:
         arguments.append("--full-refresh")
@@ -198,7 +198,7 @@ def _close_warehouse() -> None:
         DuckDBConnectionManager.close_all_connections()
 
 
-def _fingerprint(settings: Settings) -> str:
+def fingerprint(settings: Settings) -> str:
     """Of the vars and every file of the project."""
     digest = hashlib.sha256(variables(settings).encode())
     for path in sorted(p for p in PROJECT.rglob("*.*") if p.suffix in (".sql", ".yml", ".csv", ".md")):

@@ -3,6 +3,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from graphlib import TopologicalSorter
 from typing import Any
 
 import dagster as dg
@@ -10,7 +11,7 @@ from dagster_dbt import DagsterDbtTranslator, dbt_assets
 from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from ingestion.settings import Settings
-from orchestration import clock, dbt_build, reconcile, warehouse
+from orchestration import clock, dbt_build, reconcile, unchanged, warehouse
 from orchestration.dbt_build import Node
 from orchestration.resources import WRITER, RunRequest
 
@@ -35,14 +36,32 @@ def models(settings: Settings) -> dg.AssetsDefinition:
     def models(context: dg.AssetExecutionContext, request: RunRequest) -> Iterator[Any]:
         session = request.session(context)
         with session.step("models"):
-            nodes = dbt_build.build(session, selection(context, manifest, translator))
+            chosen = selection(context, manifest, translator)
+            if not chosen and unchanged.stands(session):
+                session.say("nothing new was loaded: the tables stand as they are, dbt is left out")
+                yield from untouched(manifest, translator)
+                return
+            nodes = dbt_build.build(session, chosen)
             if reconcile.read_again(session):
                 nodes = dbt_build.build(session)
             clock.check_range(session.as_of, warehouse.first_event(session.path), session.started_at)
             yield from events(nodes, manifest, translator, set(context.selected_asset_check_keys))
             dbt_build.judge(session, nodes)
+            if not chosen:
+                unchanged.remember(session)
 
     return models
+
+
+def untouched(manifest: Mapping[str, Any], translator: Translator) -> Iterator[dg.MaterializeResult]:
+    """Every model as it was, in the order of a build: what comes after it still runs."""
+    nodes = {name: node for name, node in manifest["nodes"].items() if node["resource_type"] in ("model", "seed")}
+    graph = {
+        name: [n for n in node.get("depends_on", {}).get("nodes", ()) if n in nodes] for name, node in nodes.items()
+    }
+    for unique_id in TopologicalSorter(graph).static_order():
+        key = translator.get_asset_spec(manifest, unique_id, None).key
+        yield dg.MaterializeResult(asset_key=key, metadata={"unchanged": True})
 
 
 def selection(context: dg.AssetExecutionContext, manifest: Mapping[str, Any], translator: Translator) -> list[str]:

@@ -1,0 +1,157 @@
+"""When a run may leave dbt out: nothing new was said, the day is the same, the tables are those published."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingestion.loading import prepare
+from ingestion.settings import Settings
+from orchestration import unchanged, warehouse
+from orchestration.publish import publish, table_contents
+from orchestration.session import Session
+
+from .conftest import audited, fill, session_of
+
+BUILT = datetime(2026, 4, 9, 10, tzinfo=UTC)
+STREAMS: dict[str, list[dict[str, Any]]] = {
+    "deals": [{"id": "1", "properties": {"amount": "10"}}, {"id": "2", "properties": {"amount": "20"}}],
+    "deal_pipelines": [{"id": "default", "label": "Sales"}, {"id": "renewals", "label": "Renewals"}],
+    "source_counts": [{"id": "deals", "live": 2, "counted_at": "2026-04-09T10:00:00Z"}],
+}
+
+
+def land(path: Path, stream: str, records: list[dict[str, Any]]) -> None:
+    """One loaded window."""
+    with warehouse.connect(path) as connection:
+        row = connection.execute("select coalesce(max(window_seq), 0) + 1 from raw._windows").fetchone()
+        sequence = row[0] if row else 1
+        connection.execute(
+            f"""insert into raw._windows (window_id, window_seq, source, vendor, stream, kind, extracted_at, loaded_at,
+                    row_count)
+                values ('w{sequence}', {sequence}, 'hubspot', 'hubspot', '{stream}', 'full', now(), now(),
+                    {len(records)})"""
+        )
+        for line, record in enumerate(records):
+            connection.execute(
+                f"insert into raw.hubspot__{stream} values ('hubspot', ?, ?, now(), ?, ?, 0, ?)",
+                [record["id"], json.dumps(record), f"w{sequence}", sequence, line],
+            )
+
+
+@pytest.fixture
+def built(settings: Settings) -> Session:
+    """A session an hour after a build that was published."""
+    first = session_of(settings, as_of=BUILT)
+    fill(first, 1)
+    with warehouse.connect(first.path) as connection:
+        connection.execute("drop table raw._windows; create schema intermediate")
+        for table in {name for name, _ in unchanged.MOMENTS}:
+            columns = ", ".join(f"{column} timestamptz" for name, column in unchanged.MOMENTS if name == table)
+            connection.execute(f"create table {table} ({columns})")
+        connection.execute(
+            """create or replace table meta.source_reconciliation as select 'hubspot' as source, 'deals' as object"""
+        )
+    prepare(first.path)
+    for stream, records in STREAMS.items():
+        land(first.path, stream, records)
+    warehouse.write_built_project(first.path, unchanged.dbt_build.fingerprint(settings))
+    unchanged.remember(first)
+    publish(first)
+    return session_of(settings, run_id="run-2", as_of=BUILT + timedelta(hours=1))
+
+
+def stands_after_begin(session: Session) -> bool:
+    warehouse.write_run_clock(session.path, session.as_of, session.run_id, session.started_at)
+    return unchanged.stands(session)
+
+
+def clock(session: Session) -> tuple[Any, ...]:
+    with warehouse.connect(session.path, read_only=True) as connection:
+        row = connection.execute("select as_of, run_id from meta.run_clock").fetchone()
+    assert row is not None
+    return row
+
+
+def test_same_content_on_the_same_day_stands_and_the_clock_says_what_the_tables_show(built: Session) -> None:
+    for stream, records in STREAMS.items():
+        land(built.path, stream, records if stream != "source_counts" else [{**records[0], "counted_at": "later"}])
+    land(built.path, "deals", [])
+    assert stands_after_begin(built)
+    assert clock(built) == (BUILT, "run-1")
+    audited(built)
+    assert publish(built)["outcome"] == "unchanged"
+
+
+@pytest.mark.parametrize(
+    ("stream", "records"),
+    [
+        ("deals", [{"id": "2", "properties": {"amount": "21"}}]),
+        ("deals", [{"id": "3", "properties": {"amount": "1"}}]),
+        ("deal_pipelines", STREAMS["deal_pipelines"][:1]),
+        ("source_counts", [{"id": "deals", "live": 3, "counted_at": "2026-04-09T10:00:00Z"}]),
+    ],
+    ids=["changed", "new", "pipeline gone", "another count"],
+)
+def test_other_content_is_built(built: Session, stream: str, records: list[dict[str, Any]]) -> None:
+    land(built.path, stream, records)
+    assert not stands_after_begin(built)
+    assert clock(built) == (built.as_of, "run-2")
+
+
+def test_another_day_of_the_reporting_time_zone_is_built(built: Session) -> None:
+    late = replace(built, as_of=datetime(2026, 4, 9, 23, 30, tzinfo=UTC))
+    assert stands_after_begin(late)
+    assert not unchanged._same_day(BUILT, late.as_of, "Europe/Berlin")
+    assert not stands_after_begin(replace(built, as_of=datetime(2026, 4, 10, 0, 0, 1, tzinfo=UTC)))
+
+
+def test_an_event_between_the_two_instants_is_built(built: Session) -> None:
+    with warehouse.connect(built.path) as connection:
+        connection.execute("insert into intermediate.int_deal_events values (?)", [BUILT + timedelta(minutes=1)])
+    assert not stands_after_begin(built)
+
+
+@pytest.mark.parametrize("asked", [{"as_of": "2026-04-09"}, {"publish": True}, {"full": True}, {"accept": ("x",)}])
+def test_what_was_asked_for_is_done(built: Session, asked: dict[str, Any]) -> None:
+    assert not stands_after_begin(replace(built, request=replace(built.request, **asked)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update meta.configured_sources set home_currency = 'USD'",
+        "insert into meta.configured_rates values ('USD', 'spot', null, 0.9)",
+        "update meta.built_project set fingerprint = 'other'",
+        "delete from meta.built_project",
+        "drop table meta.last_build",
+        "update marts.dim_deals set value = 2",
+        "insert into meta.load_rejects (window_id) values ('w9')",
+    ],
+)
+def test_other_configuration_project_or_tables_are_built(built: Session, change: str) -> None:
+    with warehouse.connect(built.path) as connection:
+        connection.execute("insert into meta.configured_sources select 'hubspot', 'hubspot', null, null where false")
+        if "configured_sources" in change:
+            change = "insert into meta.configured_sources values ('hubspot', 'hubspot', 'USD', null)"
+        connection.execute(change)
+    if "load_rejects" in change:
+        land_to_nine(built.path)
+    assert not stands_after_begin(built)
+
+
+def land_to_nine(path: Path) -> None:
+    """Windows up to w9, all empty."""
+    for _ in range(9 - len(STREAMS)):
+        land(path, "deals", [])
+
+
+def test_tables_that_were_never_published_are_built(built: Session) -> None:
+    (built.home.published / "current").unlink()
+    assert table_contents(built)
+    assert not stands_after_begin(built)

@@ -37,7 +37,7 @@ test: $(STAMP) ## the test suite, on two cores (about five minutes)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 soak: $(STAMP) ## longer tests: kills at many instants, days of life
-	@$(BIN)/python -m pytest tests/soak
+	@FUNNEL_SOAK=1 $(BIN)/python -m pytest tests/soak
 
 serve: $(STAMP) ## Dagster's UI with the schedule
 	@$(BIN)/funnel serve

@@ -85,9 +85,10 @@ def months(frame: pd.DataFrame, facts: Facts) -> pd.DataFrame:
     out["_step"] = index.groupby(out["pipeline_key"]).diff().astype("float64")
     out["_months_behind"] = (index.max() - index.groupby(out["pipeline_key"]).transform("max")).astype("float64")
     size, won = _number(out, "median_deal_size"), _number(out, "won_count")
+    sized = _number(out, "deal_size_n")  # a median of a few deals may be anything
     level = pd.Series(index=out.index, dtype="float64")
     for _, part in out.groupby("pipeline_key"):
-        level[part.index] = parts.ratio_to_neighbours(size[part.index], won[part.index] >= 10)
+        level[part.index] = parts.ratio_to_neighbours(size[part.index], sized[part.index] >= 10)
     out["_size_level"] = level
     is_all = out["pipeline_key"] == "all"
     for name in ADDITIVE:
@@ -97,7 +98,7 @@ def months(frame: pd.DataFrame, facts: Facts) -> pd.DataFrame:
     out["won"], out["created"], out["median_size"] = won, _number(out, "new_deals"), size
     for name, least in (("won", 20), ("created", 20), ("median_size", 1)):
         out[f"_{name}_vs_last_audit"] = parts.ratio_to_history(out, "pipeline_key", name, facts.history, least)
-    out["_median_size_vs_last_audit"] = out["_median_size_vs_last_audit"].where(won >= 10)
+    out["_median_size_vs_last_audit"] = out["_median_size_vs_last_audit"].where(sized >= 10)
     return out
 
 

@@ -29,7 +29,8 @@ TABLES = (
 
 def build(home: Path) -> dict[str, Any]:
     """One dbt build of the warehouse in `home`, with its data tests; in this process."""
-    from ingestion.settings import Config, Connection, Secret, Settings
+    from ingestion.config import Config
+    from ingestion.settings import Connection, Secret, Settings
     from orchestration import dbt_build, warehouse
     from orchestration.home import Home
 
@@ -62,7 +63,8 @@ def build(home: Path) -> dict[str, Any]:
 
 def parse(home: Path) -> None:
     """The manifest, so that a build does not parse the project."""
-    from ingestion.settings import Config, Secret, Settings
+    from ingestion.config import Config
+    from ingestion.settings import Secret, Settings
     from orchestration import dbt_build
 
     dbt_build.manifest(Settings(home, (), Config(), Secret("none"), 3))

@@ -10,6 +10,7 @@ import pytest
 from tenacity import wait_none
 
 from ingestion import client, rewriting
+from ingestion.config import Config
 from ingestion.errors import LandingError
 from ingestion.extract import extract
 from ingestion.forgotten import FILE, Forgotten, admission, read_forgotten, without
@@ -18,7 +19,7 @@ from ingestion.loading import load_new, open_warehouse, read_state
 from ingestion.redaction import person_hash
 from ingestion.sandbox.serve import Sandbox
 from ingestion.sandbox.world import World
-from ingestion.settings import Config, Secret, Settings, load_settings
+from ingestion.settings import Secret, Settings, load_settings
 
 KEY = Secret("key")
 JANE, JOHN = person_hash("Jane@Example.com ", KEY), person_hash("john@example.com", KEY)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from expectations.gate import guards
-from ingestion.settings import Config, Connection, Secret, Settings
+from ingestion.config import Config
+from ingestion.settings import Connection, Secret, Settings
 from orchestration import warehouse
 from orchestration.home import Home
 from orchestration.ledger import Check, record_checks

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from ingestion.config import Config
 from ingestion.errors import AuthError, ConfigError, CorruptResponse, LandingError, MissingScope, SourceError
-from ingestion.settings import Config, Settings
+from ingestion.settings import Settings
 from ingestion.stream import StreamReport
 from orchestration import audit, errors, warehouse
 from orchestration.clock import check_range, parse_as_of

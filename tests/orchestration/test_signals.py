@@ -12,8 +12,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from ingestion.config import Config
 from ingestion.errors import AuthError, ConfigError, CorruptResponse, RateLimited, SourceError
-from ingestion.settings import Config, Secret, Settings
+from ingestion.settings import Secret, Settings
 from ingestion.stream import StreamReport
 from orchestration import freshness, signals, webhook
 from orchestration.errors import BuildFailed, DiskFull, RunLocked, WrongUse, nothing_extracted

@@ -1,0 +1,113 @@
+"""funnel.yml → a frozen, checked `Config`. A wrong key or value is a ConfigError with the line and the reason."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from ingestion.errors import ConfigError
+
+STAGE_CATEGORIES = (
+    "prospecting", "qualification", "meeting", "proposal", "negotiation", "closing",
+    "won", "fulfilment", "lost", "void",
+)  # fmt: skip
+STALENESS_HOURS = 26.0
+"""A source read once a day, with two hours of grace."""
+
+
+class Config(BaseModel):
+    """funnel.yml; every default works without the file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reporting_timezone: str = "UTC"
+    reporting_currency: str = "EUR"
+    fiscal_year_start_month: int = 1
+    revenue_month: Literal["close_date", "closed_at"] = "close_date"
+    home_currency: dict[str, str] = {}
+    stages: dict[str, dict[str, dict[str, str]]] = {}
+    staleness_hours: dict[str, float] = {}
+    """{connection or `default`: hours its data may lie behind as-of before that is an alert}."""
+
+    def staleness_budget(self, source: str) -> float:
+        """Hours a source may lie behind as-of."""
+        return self.staleness_hours.get(source, self.staleness_hours.get("default", STALENESS_HOURS))
+
+    @field_validator("staleness_hours")
+    @classmethod
+    def _hours(cls, value: dict[str, float]) -> dict[str, float]:
+        for name, hours in value.items():
+            if not 0 < hours < float("inf"):
+                raise ValueError(f"{name}: {hours:g} is not a positive number of hours")
+        return value
+
+    @field_validator("reporting_timezone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"'{value}' is not an IANA time zone (such as Europe/Berlin)") from None
+        return value
+
+    @field_validator("reporting_currency")
+    @classmethod
+    def _currency(cls, value: str) -> str:
+        if not re.fullmatch("[A-Z]{3}", value):
+            raise ValueError(f"'{value}' is not a three-letter ISO currency code")
+        return value
+
+    @field_validator("fiscal_year_start_month")
+    @classmethod
+    def _month(cls, value: int) -> int:
+        if not 1 <= value <= 12:
+            raise ValueError("is a month number from 1 to 12")
+        return value
+
+    @field_validator("stages")
+    @classmethod
+    def _categories(cls, value: dict[str, dict[str, dict[str, str]]]) -> dict[str, dict[str, dict[str, str]]]:
+        for category in (c for pipelines in value.values() for stages in pipelines.values() for c in stages.values()):
+            if category not in STAGE_CATEGORIES:
+                raise ValueError(f"'{category}' is not a stage category; known: {', '.join(STAGE_CATEGORIES)}")
+        return value
+
+
+def read_config(path: Path) -> Config:
+    """funnel.yml validated; a wrong key or value is a ConfigError that names the line."""
+    if not path.exists():
+        return Config()
+    text = path.read_text(encoding="utf-8")
+    try:
+        data = yaml.safe_load(text) or {}
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path.name}{line}: not valid YAML: {getattr(error, 'problem', error)}") from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path.name} line 1: a mapping of settings is expected")
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        reason = "unknown setting" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+        name = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{path.name} line {_line(node, first['loc'])}: {name}: {reason}") from None
+
+
+def _line(node: Any, location: tuple[int | str, ...]) -> int:
+    line = 1
+    for part in location:
+        if not isinstance(node, yaml.MappingNode):
+            break
+        for key, value in node.value:
+            if key.value == str(part):
+                line, node = key.start_mark.line + 1, value
+                break
+    return line

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -168,18 +169,21 @@ def _load_part(
     return rows, bad
 
 
-def read_state(warehouse: Path, source: str, vendor: str) -> Any:
-    """What the vendor's module wants to know of earlier extractions of `source`, out of raw."""
+def read_state(warehouse: Path, source: str, vendor: str, as_of: datetime | None = None) -> Any:
+    """What the vendor's module wants to know of earlier extractions of `source`, out of raw. `as_of`: the run's."""
     prepare(warehouse)
     with open_warehouse(warehouse, read_only=True) as connection:
-        return vendors()[vendor].read_state(RawReader(connection, source, vendor))
+        return vendors()[vendor].read_state(RawReader(connection, source, vendor, as_of))
 
 
 class RawReader:
     """stream.StateReader over the raw tables of one connection."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, source: str, vendor: str) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, source: str, vendor: str, as_of: datetime | None = None
+    ) -> None:
         self._connection, self._source, self._vendor = connection, source, vendor
+        self.as_of = as_of
 
     def last_window(self, stream: str) -> Mapping[str, Any] | None:
         row = self._connection.execute(

@@ -82,6 +82,9 @@ class People:
 class StateReader(Protocol):
     """What extraction may know of what was loaded before; ingestion.loading implements it over the warehouse."""
 
+    as_of: datetime | None
+    """The run's as-of, for what is due only now and then; None: not told, so that everything may be due."""
+
     def last_window(self, stream: str) -> Mapping[str, Any] | None:
         """Details of the newest loaded window of a stream that carries a resume point, or None."""
 

@@ -122,7 +122,7 @@ class Session:
     def _extract(self, connections: tuple[Connection, ...], *, full: bool) -> list[StreamReport]:
         from ingestion.extract import extract
 
-        states = {c.name: read_state(self.path, c.name, c.vendor) for c in connections}
+        states = {c.name: read_state(self.path, c.name, c.vendor, self.as_of) for c in connections}
         return extract(
             replace(self.settings, connections=connections), states, full=full, as_of=self.as_of, progress=self.progress
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from ingestion.sandbox import faults, truth
-from ingestion.sandbox.model import iso
+from ingestion.sandbox.model import SILENT, iso
 
 if TYPE_CHECKING:
     from ingestion.sandbox.serve import Sandbox
@@ -100,17 +100,21 @@ def _quirks(sandbox: Sandbox, body: dict[str, Any]) -> dict[str, Any]:
 
 def _mutate(sandbox: Sandbox, body: dict[str, Any]) -> dict[str, Any]:
     """{"object": "deals", "id": "…", "set": {…}, "since": ISO} or {…, "action": "archive" | "restore" | "purge"} or
-    {"object", "action": "merge", "survivor", "loser", "mint": false}"""
+    {"object", "action": "merge", "survivor", "loser", "mint": false} or, moving no modification date,
+    {…, "set": {…}, "silent": true} or {"object", "id", "action": "link" | "unlink", "to": "contacts", "to_id"}"""
     world, kind = sandbox.world, body.get("object", "deals")
     goes_on = None
     if body.get("action") == "merge":
         goes_on = world.merge(kind, int(body["survivor"]), int(body["loser"]), bool(body.get("mint")))
+    elif body.get("action") in ("link", "unlink"):
+        world.link(kind, int(body["id"]), body["to"], int(body["to_id"]), body["action"] == "link")
     elif "action" in body:
         {"archive": world.archive, "restore": world.restore, "purge": world.purge}[body["action"]](
             kind, int(body["id"])
         )
     else:
-        world.write(kind, int(body["id"]), body["set"], body.get("since"))
+        by = {"by": SILENT} if body.get("silent") else {}
+        world.write(kind, int(body["id"]), body["set"], body.get("since"), **by)
     return {"now": iso(world.now), "id": None if goes_on is None else str(goes_on)}
 
 

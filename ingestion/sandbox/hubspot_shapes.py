@@ -18,6 +18,7 @@ from ingestion.sandbox.model import (
     INTEGRATION,
     MERGE,
     MERGED_IDS,
+    SILENT,
     WORKFLOW,
     Change,
     Record,
@@ -33,6 +34,7 @@ _SOURCES = {
     INTEGRATION: ("INTEGRATION", "224111"),
     MERGE: ("MERGE_OBJECTS", "merge"),
     BULK: ("CRM_UI_BULK_ACTION", "bulk"),
+    SILENT: ("BATCH_UPDATE", "silent"),
 }
 _LABELS = {
     ("deals", "contacts"): ((3, None),),
@@ -49,7 +51,7 @@ _LABELS = {
 @dataclass
 class Quirks:
     """Schema faults and bad records, by object. `garble` entries: {"object", "id", "property", "value"} or
-    {"object", "id", "null_id": true}."""
+    {"object", "id", "null_id": true}; with "value_only" the history keeps saying what was written."""
 
     removed: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     renamed: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
@@ -258,7 +260,7 @@ class Shapes:
             elif rule["property"] in body["properties"]:
                 body["properties"][rule["property"]] = rule["value"]
                 entries = body.get("propertiesWithHistory", {}).get(rule["property"])
-                if entries:
+                if entries and not rule.get("value_only"):
                     entries[0]["value"] = rule["value"]
         return body
 

@@ -15,6 +15,8 @@ SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 
 # Authors of a change: a positive number is a user id (CRM_UI), these are machines.
 WORKFLOW, IMPORT, INTEGRATION, MERGE, BULK = -1, -2, -3, -4, -5
+SILENT = -6
+"""Writes a value and its history, but moves no modification date."""
 
 # Pseudo properties of the log: they change what a record is, not what it says.
 ARCHIVE, RESTORE, PURGE, MERGED = "!archive", "!restore", "!purge", "!merged"
@@ -86,8 +88,15 @@ def status(record: Record, now: int) -> Status:
     if last.name == MERGED:
         return Status("merged", last.at, last.at, int(last.value))
     if last.name != ARCHIVE:
-        return Status("live", last.at, 0, 0)
-    return Status("archived", log[position - 1].at, last.at, 0)
+        return Status("live", _moved(log, position), 0, 0)
+    return Status("archived", _moved(log, position - 1), last.at, 0)
+
+
+def _moved(log: list[Change], position: int) -> int:
+    """When the modification date last moved, up to and including a place in the log (whose first change moves it)."""
+    while log[position].by == SILENT:
+        position -= 1
+    return log[position].at
 
 
 def histories(record: Record, now: int) -> dict[str, list[Change]]:

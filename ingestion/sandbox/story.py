@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import NamedTuple
 
-from ingestion.sandbox.model import ARCHIVE, MERGED, PURGE, RESTORE, Record
+from ingestion.sandbox.model import ARCHIVE, MERGED, PURGE, RESTORE, SILENT, Record
 
 NEVER = 1 << 60
 
@@ -77,7 +77,7 @@ def state(record: Record, at: int) -> tuple[str, int, int]:
         else:
             if state == "unborn" or change.name == RESTORE:
                 state, since = "live", change.at
-            modified = change.at
+            modified = modified if change.by == SILENT else change.at
     return state, since, modified
 
 

@@ -129,6 +129,13 @@ class World:
             record.add(Change(at, name, value, at if since is None else instant(since), by))
         return at
 
+    def link(self, kind: str, id: int, other: str, to: int, present: bool = True) -> None:
+        """Associate a record with one of `other`, or (present=False) end that. Moves no modification date."""
+        record = self._standing(kind, id, "live")
+        at = self._tick()
+        kept = [link for link in record.links if (link[1], link[2]) != (other, to)]
+        record.links = [*kept, (at, other, to)] if present else kept
+
     def archive(self, kind: str, id: int) -> None:
         incidents.archive(self._standing(kind, id, "live"), self._tick())
 

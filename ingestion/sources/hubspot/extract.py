@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -14,9 +14,11 @@ from ingestion.errors import AuthError, MissingScope, SourceError, Unreachable
 from ingestion.landing import WindowWriter
 from ingestion.redaction import redact
 from ingestion.sources.hubspot.api import ASSOCIATION_INPUTS, Api, Json
+from ingestion.sources.hubspot.held import links_hash
 from ingestion.sources.hubspot.objects import DEALS, OBJECTS, ObjectSpec
 from ingestion.sources.hubspot.pull import ObjectPull, chunks
 from ingestion.sources.hubspot.state import OVERLAP, ObjectState, State, fingerprint, instant
+from ingestion.sources.hubspot.weekly import SAMPLE
 from ingestion.stream import Pull, Stream, StreamReport, Vendor
 
 VENDOR_NAME = "hubspot"
@@ -138,13 +140,14 @@ class Extraction:
                 self.api, spec, state, writer,
                 redact=lambda record: redact(record, stream.personal, self.pull.pii_key),
                 progress=lambda rows, expected: self.pull.progress(self.source, spec.name, rows, expected),
+                as_of=self.pull.as_of,
             )  # fmt: skip
             count = pull.run()
             if spec is DEALS and pull.stages - self.known_stages:
                 self._pipelines("deal_pipelines", "deals")  # a stage made a moment ago: look once more, once
             high = max(pull.high, state.high)
-            for target in spec.associations:
-                self._associations(stack, spec, target, pull, kind, clock)
+            for linked, target in spec.link_streams.items():
+                self._associations(stack, spec, linked, target, pull, clock)
             self._absences(stack, spec, pull, kind, clock)
             counts = self._write(stack, "source_counts", "full")
             counts.write(
@@ -159,18 +162,30 @@ class Extraction:
                 writer, clock, from_at=instant(state.resume if kind == "incremental" else None), to_at=instant(high),
                 details={
                     "resume_ms": resume, "high_ms": high, "began_ms": pull.began, "fingerprint": fingerprint(spec),
+                    "as_of": self.pull.as_of and self.pull.as_of.isoformat(), "swept_ms": pull.swept,
+                    "sweep": pull.sweep and pull.sweep.as_details(), "history_differs": len(pull.differing),
                 },
             )  # fmt: skip
+            self.reports[spec.name].warnings += tuple(_noticed(pull))
 
     def _associations(
-        self, stack: ExitStack, spec: ObjectSpec, target: str, pull: ObjectPull, kind: str, clock: float
+        self, stack: ExitStack, spec: ObjectSpec, stream: str, target: str, pull: ObjectPull, clock: float
     ) -> None:
-        stream = f"{spec.name.removesuffix('s')}_{target}"
-        writer = self._write(stack, stream, kind)
-        for batch in chunks(sorted(set(pull.seen)), ASSOCIATION_INPUTS):
+        """Links of what was read; at the weekly look of every live record, of which only changed ones are landed."""
+        writer, held = self._write(stack, stream, pull.writer.kind), pull.state.links.get(stream)
+        read, silent = set(pull.seen), 0
+        for batch in chunks(sorted(read | set(pull.live_now()) if pull.sweep else read), ASSOCIATION_INPUTS):
             for sender, linked in self.api.associations(stream, spec.name, target, batch).items():
-                writer.write({"id": sender, "to": linked})
-        self._commit(writer, clock)
+                record = {"id": sender, "to": linked}
+                if int(sender) not in read:
+                    told = self.pull.landing.admit(self.source, VENDOR_NAME, stream, record) or {}
+                    if held is not None and held.get(int(sender)) == links_hash(told.get("to") or []):
+                        continue
+                    silent += 1
+                writer.write(record)
+        self._commit(writer, clock, details={"sweep": {"silent_changes": silent}} if pull.sweep else None)
+        if silent:
+            self.reports[stream].warnings += (f"silent change: links of {silent} {spec.name} changed, dates did not",)
         counts = self.api.client.counts(stream)
         self.reports[stream].requests, self.reports[stream].retries = counts.requests, counts.retries
 
@@ -185,6 +200,17 @@ class Extraction:
                 {"id": f"{spec.name}:{number}", "object": spec.name, "object_id": str(number), "absent_by": noticed}
             )
         self._commit(writer, clock)
+
+
+def _noticed(pull: ObjectPull) -> Iterator[str]:
+    """What people should hear of an object's extraction, beside errors."""
+    if pull.sweep and pull.sweep.silent:
+        shown = ", ".join(str(number) for number in pull.sweep.silent[:SAMPLE])
+        yield f"silent change: {len(pull.sweep.silent)} records changed, their dates did not ({shown} …); read again"
+    if pull.sweep and (pull.sweep.missing or pull.sweep.surplus):
+        yield f"weekly sweep: {len(pull.sweep.missing)} records were missing, {pull.sweep.surplus} gone at the source"
+    if pull.differing:
+        yield f"{len(pull.differing)} records differ from the end of their own history, also when read once more"
 
 
 def absent_by(began: datetime | None, as_of: datetime | None) -> datetime:

@@ -30,6 +30,11 @@ class ObjectSpec:
     associations: tuple[str, ...] = ()
 
     @property
+    def link_streams(self) -> dict[str, str]:
+        """{stream of associations: the object they lead to}."""
+        return {f"{self.name.removesuffix('s')}_{target}": target for target in self.associations}
+
+    @property
     def page(self) -> int:
         return PAGE_WITH_HISTORY if self.history else PAGE
 

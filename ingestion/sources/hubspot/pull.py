@@ -11,15 +11,18 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from ingestion.landing import WindowWriter
 from ingestion.sources.hubspot.api import SEARCH_PAGE, Api, Json, above, identity
+from ingestion.sources.hubspot.held import disagreements, is_due
 from ingestion.sources.hubspot.objects import ObjectSpec
 from ingestion.sources.hubspot.state import ObjectState, merged_ids, milliseconds
 from ingestion.sources.hubspot.sweep import compare
 from ingestion.sources.hubspot.walk import archived_pages, live_pages
+from ingestion.sources.hubspot.weekly import Sweep, look
 
 BATCH_THREADS = 4
 
@@ -44,6 +47,7 @@ class ObjectPull:
     writer: WindowWriter
     redact: Callable[[Json], Json]
     progress: Callable[[int, int | None], None]
+    as_of: datetime | None = None
     began: int = 0
     """Newest modification the source showed before anything was read: the next sync and absences go by it, since what
     is modified while we read says nothing about records read before."""
@@ -59,12 +63,33 @@ class ObjectPull:
     """People whom the source still has and who asked us to forget them: not landed, not counted."""
     stages: set[str] = field(default_factory=set)
     """Stage ids that the landed deals are in."""
+    differing: set[int] = field(default_factory=set)
+    """Live records whose value of some field is not the newest of that field's own history."""
+    sweep: Sweep | None = None
+    """What the weekly look found, where it was due."""
 
     def run(self) -> Count:
         """Full or incremental, as the writer's window says."""
         _, rows = self.api.search(self.spec, [], limit=1, newest_first=True)
         self.began = max(self.state.began, *(milliseconds(modified) or 0 for _, modified in rows), 0)
-        return self._less_forgotten(self._full() if self.writer.kind == "full" else self._incremental())
+        count = self._full() if self.writer.kind == "full" else self._incremental()
+        if self.differing:  # a write may have come between the two: look once more
+            self.differing -= set(self._read(sorted(self.differing)))
+        return self._less_forgotten(count)
+
+    @property
+    def clock(self) -> int:
+        """Now, by which the weekly look is due: the run's as-of, else the source's newest modification (epoch ms)."""
+        return round(self.as_of.timestamp() * 1000) if self.as_of else self.began
+
+    @property
+    def swept(self) -> int | None:
+        """When everything was last looked at, after this sync."""
+        return self.clock if self.sweep or self.writer.kind == "full" else self.state.swept
+
+    def live_now(self) -> array[int]:
+        """Sorted ids live after this extraction."""
+        return self._live_now(array("q") if self.writer.kind == "full" else self.state.live)
 
     def _full(self) -> Count:
         """Read everything: live records, then archived ones (so that what is archived meanwhile is not lost)."""
@@ -79,6 +104,8 @@ class ObjectPull:
         self.high = self.state.high
         changed = self._changed_ids()
         missing = self._read(changed)
+        if self.state.held is not None and is_due(self.state.swept, self.clock):
+            missing += self._look_at_everything()
         self._archived_changes()
         vanished = [n for n in self.state.archived if n not in self.archived_now and n not in self.losers]
         gone = self._read(vanished)
@@ -124,6 +151,14 @@ class ObjectPull:
             missing = [number for number in missing if number not in alone]
         return missing
 
+    def _look_at_everything(self) -> list[int]:
+        """The weekly sweep; what is new or differs is read with its history. Returns ids that we hold as live and the
+        source does not give any more."""
+        self.sweep = found = look(self.api, self.spec, self.state, set(self.seen), self.redact)
+        gone = self._read([*found.missing, *found.changed, *found.unlisted])
+        found.surplus = len(set(gone) & set(found.unlisted))
+        return gone
+
     def _archived_changes(self) -> None:
         """The whole archived list by date; records newly in it are read with their history."""
         listed: list[int] = []
@@ -151,6 +186,7 @@ class ObjectPull:
                     self.archived_now[number] = record.get("archivedAt") or ""
             elif number is not None:
                 self.seen.append(number)
+                (self.differing.add if disagreements(record) else self.differing.discard)(number)
             if stage := properties.get("dealstage"):
                 self.stages.add(stage)
             if not self.writer.write(self.redact(record)) and number is not None:

@@ -6,11 +6,13 @@ Ids are kept in arrays of 8-byte integers, so that 200,000 records cost 2 MB.
 from __future__ import annotations
 
 import hashlib
+import json
 from array import array
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from ingestion.sources.hubspot.held import Held, is_due, links_hash, values_hash
 from ingestion.sources.hubspot.objects import OBJECTS, ObjectSpec
 from ingestion.stream import StateReader
 
@@ -32,6 +34,13 @@ class ObjectState:
     archived: dict[int, str] = field(default_factory=dict)
     recent: dict[int, int] = field(default_factory=dict)
     """{id: modification} of versions at or after `resume`: what the overlap need not read again."""
+    swept: int | None = None
+    """When everything was last looked at, whatever its dates said (a full sync counts as that)."""
+    held: Held | None = None
+    """Hashes of the live records' values, where the next look may be due; `links`: of their associations by stream."""
+    links: dict[str, Held] = field(default_factory=dict)
+    known: frozenset[str] = frozenset()
+    """Names of the object's properties when last listed; empty where the list may not be read."""
 
     def is_live(self, number: int) -> bool:
         """Whether the id was live when last seen."""
@@ -53,23 +62,35 @@ def read_state(reader: StateReader) -> State:
     for _, sequence, kind, number in reader.newest("absences", ("$.object", "$.object_id")):
         if kind in absent and number.isdigit():
             absent[kind][int(number)] = sequence
-    state = State({spec.name: _object_state(reader, spec, absent[spec.name]) for spec in OBJECTS})
-    for _, _, kind, name in reader.newest("properties", ("$.object", "$.name")):
+    state = State()
+    listed: dict[str, dict[str, int]] = {}
+    for _, sequence, kind, name in reader.newest("properties", ("$.object", "$.name")):
         state.properties.setdefault(kind, set()).add(name)
+        listed.setdefault(kind, {})[name] = sequence
+    for spec in OBJECTS:
+        names = listed.get(spec.name, {})
+        last = max(names.values(), default=0)
+        known = frozenset(name for name, sequence in names.items() if sequence == last)
+        state.objects[spec.name] = _object_state(reader, spec, absent[spec.name], known)
     return state
 
 
-def _object_state(reader: StateReader, spec: ObjectSpec, absent: dict[int, int]) -> ObjectState:
+def _object_state(reader: StateReader, spec: ObjectSpec, absent: dict[int, int], known: frozenset[str]) -> ObjectState:
     window = reader.last_window(spec.name)
     if window is None:
         return ObjectState()
     asked_the_same = window.get("fingerprint") == fingerprint(spec)
     state = ObjectState(resume=window.get("resume_ms") if asked_the_same else None, high=window.get("high_ms") or 0)
-    state.began = window.get("began_ms") or 0
+    state.began, state.swept, state.known = window.get("began_ms") or 0, window.get("swept_ms"), known
+    clock = None if reader.as_of is None else round(reader.as_of.timestamp() * 1000)
+    looks = state.resume is not None and (clock is None or is_due(state.swept, clock))
+    hashes: list[tuple[int, int]] = []
     merged: set[int] = set()
     live: list[int] = []
-    paths = (*PATHS, f"$.properties.{spec.modified}", "$.updatedAt")
-    for record_id, sequence, archived, archived_at, losers, vids, modified, updated in reader.newest(spec.name, paths):
+    paths = (*PATHS, f"$.properties.{spec.modified}", "$.updatedAt", *(["$.properties"] if looks else []))
+    for record_id, sequence, archived, archived_at, losers, vids, modified, updated, *values in reader.newest(
+        spec.name, paths
+    ):
         if not record_id.isdigit():
             continue
         number = int(record_id)
@@ -78,12 +99,25 @@ def _object_state(reader: StateReader, spec: ObjectSpec, absent: dict[int, int])
             state.archived[number] = archived_at or ""
         elif absent.get(number, -1) < sequence:
             live.append(number)
+            if looks:
+                hashes.append((number, values_hash(json.loads(values[0] or "{}"), known)))
             moved = milliseconds(modified) or milliseconds(updated) or 0
             if state.resume is not None and moved >= state.resume:
                 state.recent[number] = moved
     state.archived = {n: at for n, at in state.archived.items() if n not in absent and n not in merged}
     state.live = array("q", sorted(number for number in live if number not in merged))
+    if looks:
+        state.held = Held(hashes)
+        state.links = {stream: _links(reader, stream) for stream in spec.link_streams}
     return state
+
+
+def _links(reader: StateReader, stream: str) -> Held:
+    return Held(
+        (int(record_id), links_hash(json.loads(links or "[]")))
+        for record_id, _, links in reader.newest(stream, ("$.to",))
+        if record_id.isdigit()
+    )
 
 
 def merged_ids(losers: str | None, vids: str | None = None) -> set[int]:

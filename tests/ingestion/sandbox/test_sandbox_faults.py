@@ -196,3 +196,18 @@ def test_limits_on_the_wire():
         assert [answer.status_code for answer in found] == [200, 200, 429]
         assert found[2].json()["policyName"] == "SECONDLY"
         assert sandbox.limits.refused == 2
+
+
+def test_silent_edits_come_through_the_control_endpoint(fresh):
+    world = fresh.sandbox.world
+    deal, person = world.view("deals").live[2], world.view("contacts").live[2]
+    modified = world.view("deals").modified[deal]
+    about = {"object": "deals", "id": str(deal)}
+    silent = fresh.post("/_sandbox/mutate", about | {"set": {"amount": "4711"}, "silent": True})
+    linked = fresh.post("/_sandbox/mutate", about | {"action": "link", "to": "contacts", "to_id": str(person)})
+    assert (silent.status_code, linked.status_code) == (200, 200)
+    assert world.objects["deals"][deal].value("amount", world.now) == "4711"
+    assert world.objects["deals"][deal].links[-1][1:] == ("contacts", person)
+    assert world.view("deals").modified[deal] == modified
+    fresh.post("/_sandbox/mutate", about | {"action": "unlink", "to": "contacts", "to_id": str(person)})
+    assert ("contacts", person) not in [link[1:] for link in world.objects["deals"][deal].links]

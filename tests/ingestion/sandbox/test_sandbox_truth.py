@@ -7,7 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from ingestion.sandbox.model import DAY, iso
+from ingestion.sandbox.hubspot_shapes import Shapes
+from ingestion.sandbox.model import DAY, SILENT, iso, status
+from ingestion.sandbox.story import state
 from ingestion.sandbox.truth import rows
 from ingestion.sandbox.world import World
 
@@ -221,6 +223,33 @@ def test_backdated_entry_takes_its_place_in_the_past():
     assert len(after) - len(before) in (1, 0)
     assert any(visit["entered_at"] == middle and visit["to_stage_key"].endswith(other) for visit in after)
     assert after[-1]["to_stage_key"] == before[-1]["to_stage_key"]
+
+
+def test_a_silent_write_is_true_and_moves_no_date():
+    world = World(seed=5, deals=60)
+    id = world.view("deals").live[4]
+    record, key, modified = world.objects["deals"][id], f"hubspot:{id}", world.view("deals").modified[id]
+    world.write("deals", id, {"amount": "4711"}, by=SILENT)
+    world.write("deals", id, {"dealtype": "renewal"}, by=SILENT)
+    row = truth(world, "deals", key)[0]
+    assert (row["amount"], row["deal_type"]) == ("4711.00", "renewal")
+    assert status(record, world.now).modified == state(record, world.now)[2] == modified
+    world.archive("deals", id)
+    assert status(record, world.now) == ("archived", modified, world.now, 0)
+    shown = Shapes(world).object("deals", record, ["amount"], ["amount"])
+    assert (shown["updatedAt"], shown["properties"]["amount"]) == (iso(modified), "4711")
+    assert shown["propertiesWithHistory"]["amount"][0]["timestamp"] > shown["updatedAt"]
+
+
+def test_links_come_and_go_without_a_date():
+    world = World(seed=5, deals=60)
+    id, person = world.view("deals").live[4], world.view("contacts").live[9]
+    modified, shapes, record = world.view("deals").modified[id], Shapes(world), world.objects["deals"][id]
+    for present in (True, True, False):
+        world.link("deals", id, "contacts", person, present)
+        linked = shapes.linked("deals", record, "contacts", world.now)
+        assert linked.count(person) == int(present)
+    assert world.view("deals").modified[id] == modified
 
 
 def test_wrong_questions(portal):

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from ingestion.sandbox import truth
 from ingestion.sandbox.model import Change
 from ingestion.sandbox.serve import Sandbox
 from ingestion.sandbox.world import World
+from orchestration.home import write_atomically
 from tests.e2e.product import Done, Product, differences, moment
 
 SEED, DEALS, BEGINNING = 7, 400, "2026-06-30T20:00:00Z"
@@ -131,18 +133,27 @@ def naive(world: World) -> dict[str, int]:
 
 
 @pytest.fixture(scope="session")
-def demo_process(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The demo, started before the other runs so that it has the second core meanwhile."""
-    folder = tmp_path_factory.mktemp("demo")
+def demo_process(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Path]:
+    """The demo's folder, started once by whichever worker comes first, before other runs, so that it has the second
+    core meanwhile. `code` in it is written when the demo has ended.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "demo"
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        yield folder
+        return
     env = {k: v for k, v in os.environ.items() if not k.startswith(("HUBSPOT", "FUNNEL", "DAGSTER"))}
     env |= {"FUNNEL_HOME": str(folder), "PYTHONIOENCODING": "utf-8", "COLUMNS": "200"}
     with (folder / "stdout").open("w") as out, (folder / "stderr").open("w") as err:
         process = subprocess.Popen(
             [sys.executable, "-m", "orchestration.cli", "demo"], env=env, cwd=folder, stdout=out, stderr=err
         )
-    yield folder, process
-    process.terminate()
-    process.wait()
+    ending = Thread(target=lambda: write_atomically(folder / "code", str(process.wait())))
+    ending.start()
+    yield folder
+    ending.join()  # the other worker may be reading it
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -97,7 +97,10 @@ def ended(process: subprocess.Popen[str]) -> Done:
 
 
 def differences(database: Path, world: World, folder: Path, **asked: str) -> dict[str, list[tuple[Any, ...]]]:
-    """{mart: rows that only the world's truth or only we have, some of each}; empty lists where all agree."""
+    """{mart: rows that only the world's truth or only we have, some of each}; empty lists where all agree.
+
+    `asked`: of the truth (its as_of); a `source` leaves the rows of other connections out.
+    """
     found = {}
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
@@ -109,7 +112,8 @@ def differences(database: Path, world: World, folder: Path, **asked: str) -> dic
             path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
             theirs = f"""select {columns} from read_json('{path}', format = 'newline_delimited', sample_size = -1,
                          maximum_object_size = 33554432)"""
-            ours = f"select {columns} from published.marts.{mart}"
+            whose = f"where starts_with(deal_key, '{asked['source']}:')" if "source" in asked else ""
+            ours = f"select {columns} from published.marts.{mart} {whose}"
             found[mart] = _apart(connection, theirs, ours, "truth", "funnel")
             [(count,)] = connection.execute(f"select count(*) from ({theirs})").fetchall()
             assert count == len(rows) > 50, f"{mart}: hardly anything was compared"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -30,10 +30,13 @@ def normal(line: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def demo(demo_process: tuple[Path, subprocess.Popen[bytes]]) -> tuple[Path, int, str]:
+def demo(demo_process: Path) -> tuple[Path, int, str]:
     """(its FUNNEL_HOME, exit code, output)"""
-    folder, process = demo_process
-    code = process.wait(timeout=LONGEST)
+    folder, until = demo_process, time.monotonic() + LONGEST
+    while not (folder / "code").exists():
+        assert time.monotonic() < until, "the demo does not end"
+        time.sleep(0.1)
+    code = int((folder / "code").read_text(encoding="utf-8"))
     errors = (folder / "stderr").read_text(encoding="utf-8")
     return folder, code, (folder / "stdout").read_text(encoding="utf-8") + errors
 

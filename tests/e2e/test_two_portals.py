@@ -67,8 +67,8 @@ def test_each_is_its_own_truth_and_one_may_be_down(two: Two) -> None:
                join marts.dim_deals b using (source_deal_id) where a.source = 'hubspot' and b.source = 'emea'"""
         ).fetchall()
         owners = connection.execute("select source, count(*) from marts.dim_owners group by 1 order by 1").fetchall()
-    assert same >= DEALS
-    assert differ > DEALS / 2
+    assert same > 50
+    assert differ > 30
     assert [name for name, _ in owners] == ["emea", "hubspot"]
     assert owners[0][1] == owners[1][1] > 5
 

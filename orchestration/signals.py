@@ -27,6 +27,7 @@ from orchestration.errors import (
 )
 from orchestration.home import Home, read_json
 from orchestration.schema_signals import schema_alerts, stage_alerts
+from orchestration.wave_signals import wave_alerts
 from orchestration.webhook import beat
 
 if TYPE_CHECKING:
@@ -54,11 +55,13 @@ def _tell(session: Session, outcome: Outcome) -> None:
     if outcome.code in (*GOOD, REFUSED):
         freshness.remember_sources(home, through, session.as_of)
     book, replay = Book(home), is_replay(session)
+    is_first = book.stages is None
     alerts = list(source_alerts(session, outcome))
     if not replay:
         alerts += [*session.alerts, *failure_alerts(session, outcome), *stale_alerts(session, through)]
     if not replay and outcome.code in GOOD:
         alerts += [*stage_alerts(session, book), *schema_alerts(session)]
+        alerts += [] if is_first else wave_alerts(session)
     origin = Origin(session.settings, session.run_id, outcome.as_of)
     settle(book, origin, alerts, looked(session, outcome, through, replay))
     book.save()

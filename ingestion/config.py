@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -31,6 +32,8 @@ class Config(BaseModel):
     revenue_month: Literal["close_date", "closed_at"] = "close_date"
     home_currency: dict[str, str] = {}
     stages: dict[str, dict[str, dict[str, str]]] = {}
+    stages_confirmed: dict[str, dict[str, date | datetime]] = {}
+    """{connection: {pipeline id: day or instant up to which the changes of its stages are understood}}."""
     staleness_hours: dict[str, float] = {}
     """{connection or `default`: hours its data may lie behind as-of before that is an alert}."""
 

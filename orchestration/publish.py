@@ -26,7 +26,7 @@ from orchestration.home import Home, read_json
 from orchestration.ledger import Check, checks_of, publication_row, record_publications
 from orchestration.session import Session
 
-META = ("table_guide", "rejected_records", "source_reconciliation")
+META = ("table_guide", "rejected_records", "source_reconciliation", "schema_changes")
 PRIVATE = {"rejected_records": ("record",)}
 """Columns that stay in the warehouse."""
 COPY = "(format parquet, compression zstd, row_group_size 122880)"

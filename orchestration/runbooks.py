@@ -14,6 +14,7 @@ PAGES = {
     "reconciliation-differs": "counts here and at the source differ",
     "rejected-records": "too many records could not be used",
     "unknown-stage": "deals lie in a stage whose meaning is guessed or not known",
+    "stage-changed": "stages of a pipeline changed at the source and nobody has confirmed it",
     "lock-held": "another run is going",
     "warehouse-lock": "another process holds the warehouse",
     "disk-full": "the disk is full",

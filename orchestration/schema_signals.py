@@ -1,24 +1,42 @@
-"""What changed at the source that a run's tables show: guesses about stages, properties that came or went."""
+"""What changed at the source, told to people: pipelines and their stages, guesses about stages, properties."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from orchestration import status, warehouse
-from orchestration.alerts import Alert, Book
+from orchestration import status
+from orchestration.alerts import Alert, Book, raise_alert
+from orchestration.published import query
+from orchestration.stage_changes import all_changes, ids_of, unconfirmed
 
 if TYPE_CHECKING:
     from orchestration.session import Session
 
 NAMES_SHOWN = 10
+TOLD_FOR = timedelta(days=7)
+"""How long after it was noticed a change of properties is still told, where no run before could publish it."""
+VERBS = {"added": "added", "removed": "removed", "type_changed": "changed the type of", "renamed": "relabelled"}
+
+
+def raise_stage_changes(session: Session) -> None:
+    """One alert for all that one list of a pipeline's stages showed anew, until funnel.yml confirms it."""
+    config = session.settings.config
+    for surprise in unconfirmed(all_changes(session.home.published / "current"), config):
+        lines = surprise.told(config.reporting_currency)
+        raise_alert(
+            session, "stage_changed", f"Stages of {surprise.pipeline_key} changed at the source",
+            f"{'; '.join(lines)}. `funnel status` shows what to write into funnel.yml once that is understood.",
+            subject=surprise.subject, members=surprise.keys, details={"changes": lines}, runbook="stage-changed",
+        )  # fmt: skip
 
 
 def stage_alerts(session: Session, book: Book) -> Iterator[Alert]:
     """Stages whose category is guessed, or not known at all, and was not so at the first publication seen.
 
-    They stay open until `funnel.yml` names them. What another alert of the run already says of a stage is not repeated.
+    They stay open until `funnel.yml` names them. What another alert of the run already says of a stage is not repeated,
+    nor is a stage that came after the first list: its change was told, and confirming that confirms the guess.
     """
     rows = status.stages(session.home.published / "current")
     found = {
@@ -28,6 +46,7 @@ def stage_alerts(session: Session, book: Book) -> Iterator[Alert]:
     if book.stages is None and rows:
         book.stages = {name: sorted(keys) for name, keys in found.items()}
     told = {key for alert in session.alerts if alert.kind.startswith("stage_") for key in alert.members}
+    told |= {row["key"] for row in all_changes(session.home.published / "current") if row["kind"] == "added"}
     for name, title in (("guessed", "A new stage's meaning is a guess"), ("unknown", "Deals lie in an unknown stage")):
         new = found[name] - set((book.stages or {}).get(name, ())) - told
         if new:
@@ -39,28 +58,26 @@ def stage_alerts(session: Session, book: Book) -> Iterator[Alert]:
 
 
 def schema_alerts(session: Session) -> Iterator[Alert]:
-    """Properties that appeared or went since the last sync, one alert a source; names of properties only."""
-    told = {alert.subject for alert in session.alerts if alert.kind == "schema_changed"}
-    windows = [report.window_id for report in session.reports if report.window_id and report.source not in told]
-    if not windows or not session.path.exists():
-        return
-    with warehouse.connect(session.path, read_only=True) as connection:
-        rows = warehouse.rows_of(
-            connection,
-            """select source, details->>'schema_changes' as changes from raw._windows
-               where list_contains(?, window_id) and details->>'schema_changes' is not null""",
-            [windows],
-        )
+    """Properties that appeared, went or changed, one alert for each source and list; names of properties only."""
+    since = session.started_at - TOLD_FOR
+    rows = query(
+        session.home.published / "current",
+        f"""select source, noticed_at, kind, key from meta.schema_changes
+            where object = 'property' and noticed_at >= timestamptz '{since.isoformat()}' order by noticed_at, key""",
+    )
+    found: dict[tuple[str, datetime], set[str]] = {}
     for row in rows:
-        changes: dict[str, dict[str, list[str]]] = json.loads(row["changes"])
-        names = {f"{verb} {obj}.{name}" for obj, found in changes.items() for verb in found for name in found[verb]}
+        name = ".".join(ids_of(row["key"])[1:])
+        found.setdefault((row["source"], row["noticed_at"]), set()).add(f"{VERBS[row['kind']]} {name}")
+    for (source, at), names in found.items():
         gone = sorted(name for name in names if name.startswith("removed"))
         shown = [*gone, *sorted(names - set(gone))]
         more = f" and {len(shown) - NAMES_SHOWN} more" if len(shown) > NAMES_SHOWN else ""
         yield Alert(
-            "schema_changed", f"Properties changed at {row['source']}",
-            f"{', '.join(shown[:NAMES_SHOWN])}{more}. A removed property's column is null from now on.",
-            "warning" if gone else "info", subject=row["source"], members=frozenset(names), once=True,
+            "schema_changed", f"Properties changed at {source}",
+            f"{', '.join(shown[:NAMES_SHOWN])}{more}. Records read from now on have no value of a removed property.",
+            "warning" if gone else "info", subject=f"{source} {at:%Y-%m-%dT%H:%M:%SZ}", members=frozenset(names),
+            once=True,
         )  # fmt: skip
 
 

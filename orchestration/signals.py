@@ -26,7 +26,7 @@ from orchestration.errors import (
     WrongUse,
 )
 from orchestration.home import Home, read_json
-from orchestration.schema_signals import schema_alerts, stage_alerts
+from orchestration.schema_signals import raise_stage_changes, schema_alerts, stage_alerts
 from orchestration.wave_signals import wave_alerts
 from orchestration.webhook import beat
 
@@ -57,6 +57,8 @@ def _tell(session: Session, outcome: Outcome) -> None:
     book, replay = Book(home), is_replay(session)
     is_first = book.stages is None
     alerts = list(source_alerts(session, outcome))
+    if not replay and outcome.code in GOOD:
+        raise_stage_changes(session)
     if not replay:
         alerts += [*session.alerts, *failure_alerts(session, outcome), *stale_alerts(session, through)]
     if not replay and outcome.code in GOOD:

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from ingestion.settings import Settings
 from orchestration.alerts import Book
 from orchestration.hold import Hold, is_forgetting_unfinished, read_hold
 from orchestration.home import Home, read_json
 from orchestration.lock import holder
+from orchestration.published import query
 from orchestration.runbooks import see
+from orchestration.stage_changes import all_changes, line_to_paste, unconfirmed
 
 
 def collect(settings: Settings) -> dict[str, Any]:
@@ -33,6 +33,7 @@ def collect(settings: Settings) -> dict[str, Any]:
         "checks": _checks(manifest) if manifest else {},
         "rejected_records": _rejected(current) if manifest else [],
         "stages": stages(current) if manifest else [],
+        "stage_changes": _stage_changes(settings, current) if manifest else None,
         "alerts": [{"since": a["since"], **a["alert"], "members": a["members"]} for a in Book(home).open.values()],
         "last_run": {k: last_run.get(k) for k in ("code", "outcome", "message", "finished", "as_of", "warnings")}
         if last_run
@@ -98,6 +99,19 @@ def _rejected(current: Path) -> list[dict[str, Any]]:
     )
 
 
+def _stage_changes(settings: Settings, current: Path) -> dict[str, Any] | None:
+    """Changes of stages that wait for confirmation, and what to paste; None where nothing waits."""
+    config = settings.config
+    found = unconfirmed(all_changes(current), config)
+    if not found:
+        return None
+    waiting = [
+        {"pipeline_key": s.pipeline_key, "noticed_at": s.noticed_at.isoformat(), "stages": sorted(s.keys),
+         "changes": s.told(config.reporting_currency)} for s in found
+    ]  # fmt: skip
+    return {"waiting": waiting, "paste": line_to_paste(found, config)}
+
+
 def stages(current: Path) -> list[dict[str, Any]]:
     """Every stage as it was understood: its category, and whether that was inferred or is unknown."""
     return query(
@@ -107,17 +121,6 @@ def stages(current: Path) -> list[dict[str, Any]]:
            from marts.dim_stages s left join marts.dim_pipelines p using (pipeline_key)
            order by p.source, s.pipeline_key, s.display_order nulls last, s.stage_key""",
     )
-
-
-def query(current: Path, sql: str) -> list[dict[str, Any]]:
-    """Rows of the published file; an empty list where it is of an older shape. Read-only: never in anyone's way."""
-    try:
-        with duckdb.connect(str((current / "funnel.duckdb").resolve()), read_only=True) as connection:
-            cursor = connection.execute(sql)
-            names = [column[0] for column in cursor.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    except duckdb.Error:
-        return []
 
 
 def text(status: dict[str, Any]) -> str:
@@ -159,12 +162,24 @@ def text(status: dict[str, Any]) -> str:
         )
         if unknown:
             lines.append(f"             {see('unknown-stage')}")
+        lines += _told_changes(status.get("stage_changes"))
     else:
         lines.append("published    nothing yet: `funnel run`, or `funnel demo` without a portal")
     lines += [f"alert        since {_short(alert['since'])}: {alert['title']}" for alert in status["alerts"]]
     if run := status["last_run"]:
         lines.append(f"last run     exit {run['code']}, {_ago(run['finished'])} ago: {run['message']}")
     return "\n".join(lines)
+
+
+def _told_changes(changes: dict[str, Any] | None) -> list[str]:
+    if not changes:
+        return []
+    lines = []
+    for one in changes["waiting"]:
+        lines.append(f"CHANGED      {one['pipeline_key']}, noticed {_short(one['noticed_at'])}")
+        lines += [f"             {text}" for text in one["changes"]]
+    lines.append(f"             Until this stands in funnel.yml they stay here. {see('stage-changed')}")
+    return [*lines, f"{changes['paste']}"]
 
 
 def _short(instant: str | None) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from orchestration import status
 from orchestration.alerts import Alert
+from orchestration.published import query
 
 if TYPE_CHECKING:
     from orchestration.session import Session
@@ -27,14 +27,14 @@ def wave_alerts(session: Session) -> Iterator[Alert]:
     """One alert a day and kind of wave, and one a bulk import; each told once. Read from what is published now."""
     since = {"since": (session.as_of - LOOK_BACK).isoformat(), "until": session.as_of.isoformat()}
     current = session.home.published / "current"
-    for row in status.query(current, WAVES.format(least=LEAST, share=SHARE, **since)):
+    for row in query(current, WAVES.format(least=LEAST, share=SHARE, **since)):
         kind, verb, effect = KINDS[row["field"]]
         yield Alert(
             kind, f"{row['deals']:,} deals {verb} in one day at {row['source']}",
             f"{row['deals']:,} of {row['live']:,} deals were {verb} on {row['day']}, {_money(row)} in all. {effect}",
             "info", subject=row["source"], members=frozenset({str(row["day"])}), once=True,
         )  # fmt: skip
-    for row in status.query(current, IMPORTS.format(least=LEAST, **since)):
+    for row in query(current, IMPORTS.format(least=LEAST, **since)):
         yield Alert(
             "bulk_import", f"{row['deals']:,} deals imported at once at {row['source']}",
             f"{row['deals']:,} deals, {_money(row)} in all, came with import {row['import_batch_id']} on {row['day']}. "

@@ -4,12 +4,15 @@ built from nothing.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from datetime import UTC
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from ingestion.sandbox import truth
 from tests.e2e.conftest import DAYS_ON, FAULTS, PAST, Story, incidents, naive
 from tests.e2e.product import Product, differences, ended, unequal
 
@@ -58,6 +61,29 @@ def test_between_two_looks_all_happened_that_breaks_readers(story: Story) -> Non
     wrong = ("merged", "archived", "purged", "restored", "backdated", "history_tied", "reopened", "pipeline_changed",
              "retired_stage")  # fmt: skip
     assert {reason for reason in wrong if not counts[reason]} == set()
+
+
+def test_stages_that_changed_are_one_alert_weighed_by_the_truth(story: Story) -> None:
+    """A stage came, one was renamed and one went between two looks; the first look told of nothing."""
+    last = story.chapters[-1].left
+    with duckdb.connect(str(last.published), read_only=True) as connection:
+        rows = connection.execute(
+            """select name, kind, key, affected_deals, noticed_at from meta.schema_changes where object <> 'property'
+               order by kind"""
+        ).fetchall()
+    assert [row[:2] for row in rows] == [
+        ("Пилот", "added"), ("Proposal & pricing sent", "renamed"), ("Verbal commitment", "retired"),
+    ]  # fmt: skip
+    standing = Counter(
+        row["stage_key"] for row in truth.rows(story.world, "deals") if row.get("is_open") and not row["is_deleted"]
+    )
+    assert [row[3] for row in rows] == [standing[row[2]] for row in rows]
+    assert sum(row[3] for row in rows) > 3
+    [(instant, alert)] = json.loads((last.home / "alerts.json").read_text())["open"].items()
+    assert instant == f"stage_changed|hubspot:default {rows[0][4].astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    assert alert["members"] == sorted(row[2] for row in rows)
+    early = json.loads((story.chapters[1].left.home / "alerts.json").read_text())
+    assert [key for key in early["open"] if key.startswith("stage_changed")] == []
 
 
 def test_incremental_equals_built_from_nothing(story: Story, aside: tuple[Product, Product]) -> None:

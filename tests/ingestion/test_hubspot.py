@@ -20,6 +20,7 @@ from ingestion.sandbox.serve import Sandbox
 from ingestion.sandbox.world import World
 from ingestion.settings import Settings, load_settings
 from ingestion.sources.hubspot.extract import absent_by
+from ingestion.sources.hubspot.state import Listing
 from ingestion.stream import StreamReport
 
 OBJECTS = ("deals", "contacts", "companies", "leads")
@@ -305,17 +306,25 @@ def test_neither_secrets_nor_personal_data_are_landed(tmp_path: Path, sandbox: S
     assert landed.count(b'"email_hash":"') > 100
 
 
-def test_a_property_removed_at_the_source_is_reported(tmp_path: Path, sandbox: Sandbox) -> None:
-    good(sync(tmp_path / "home", sandbox))
-    sandbox.shapes.quirks.removed["deals"] |= {"closed_lost_reason"}
-    reports = good(sync(tmp_path / "home", sandbox))
-    assert "closed_lost_reason" in "".join(reports["deals"].warnings)
-    [(changes,)] = query(
-        tmp_path / "home",
-        """select details ->> '$.schema_changes.deals.removed[0]' from raw._windows where stream = 'properties'
-           order by window_seq desc limit 1""",
-    )
-    assert changes == "closed_lost_reason"
+def test_a_property_removed_at_the_source_is_a_warning_and_the_list_lands_when_it_changed(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    home, lists = tmp_path / "home", []
+    for removed in (set(), set(), {"closed_lost_reason"}, {"closed_lost_reason"}, set()):
+        sandbox.shapes.quirks.removed["deals"] = removed
+        reports = good(sync(home, sandbox))
+        assert ("closed_lost_reason" in "".join(reports["deals"].warnings)) == bool(removed)
+        lists.append(reports["properties"].window_id is not None)
+    assert lists == [True, False, True, False, True]
+    counts = query(home, "select count(*) from raw.hubspot__properties group by window_id order by window_id")
+    assert counts[1][0] == counts[0][0] - 1 == counts[2][0] - 1
+
+
+def test_properties_are_listed_anew_after_a_day() -> None:
+    landed = datetime(2026, 4, 10, tzinfo=UTC)
+    assert not Listing({}, landed).is_old(landed + timedelta(hours=23, minutes=59))
+    assert Listing({}, landed).is_old(landed + timedelta(days=1))
+    assert Listing().is_old(landed)
 
 
 def test_a_record_without_id_is_kept_aside_and_the_rest_goes_on(tmp_path: Path, sandbox: Sandbox) -> None:

@@ -48,6 +48,7 @@ def test_nothing_set_is_no_connection(tmp_path: Path) -> None:
         ("reporting_timezone: [\n", "not valid YAML"),
         ("- a\n", "a mapping of settings is expected"),
         ("fiscal_year_start_month: soon\n", "line 1: fiscal_year_start_month: Input should be a valid integer"),
+        ("stages_confirmed:\n  hubspot:\n    default: soon\n", "line 3: stages_confirmed.hubspot.default"),
         ("\nstaleness_hours:\n  hubspot: 0\n", "line 2: staleness_hours: hubspot: 0 is not a positive number of hours"),
         ("staleness_hours:\n  default: 26\n  hubspot: a while\n", "line 3: staleness_hours.hubspot: Input should be"),
     ],

@@ -64,7 +64,7 @@ def locked(folder: Path) -> str:
         holder.wait()
 
 
-def status_text(folder: Path, **changed: object) -> str:
+def status_text(folder: Path, changes: object = None, **changed: object) -> str:
     source = {"failed": [], "warnings": [], "stale": False, "budget_hours": 26.0, "last_window_end": None,
               "extracted_at": None, "age_hours_at_as_of": 30.0}  # fmt: skip
     publication = {"id": "R", "as_of": "2026-04-10T00:00:00+00:00", "known_at": None, "path": "p", "tables": {},
@@ -73,6 +73,7 @@ def status_text(folder: Path, **changed: object) -> str:
         "home": "h", "running": None, "hold": None, "publication": publication, "alerts": [], "last_run": None,
         "sources": {"hubspot": source | changed}, "checks": {"passed": 1, "warned": []}, "rejected_records": [],
         "stages": [{"stage_key": "hubspot:p:9", "is_unknown": True}] if not changed else [],
+        "stage_changes": changes,
     }  # fmt: skip
     return "\n".join(line for line in status.text(shown).splitlines() if "docs/runbooks" in line)
 
@@ -87,6 +88,7 @@ MESSAGES = {
     "reconciliation-differs": lambda folder: refused("reconciliation"),
     "rejected-records": lambda folder: refused("rejects"),
     "unknown-stage": lambda folder: status_text(folder),
+    "stage-changed": lambda folder: status_text(folder, {"waiting": [], "paste": ""}, stale=False),
     "lock-held": locked,
     "warehouse-lock": lambda folder: str(explain(OSError("IO Error: Could not set lock on file: PID 7"))),
     "disk-full": lambda folder: str(explain(OSError(errno.ENOSPC, "No space left on device"))),

@@ -44,6 +44,9 @@
      "select stream, reason, count(*) from meta.rejected_records group by 1, 2"),
     ('meta', 'source_reconciliation', 'connection and object', none, none, 'unexplained must be 0.',
      "select object, at_source_live, landed_live, in_mart, unexplained from meta.source_reconciliation"),
+    ('meta', 'schema_changes', 'change of a property, pipeline or stage at the source', none, 'object, kind',
+     'A row a change noticed, never taken back. affected_* is what stands in it now: one deal may be in several rows.',
+     "select noticed_at, object, name, kind, value_before, value_after from meta.schema_changes order by 1 desc"),
     ('meta', 'check_results', 'check of this publication', none, none, 'What was audited before publishing.',
      'select "check", status from meta.check_results'),
     ('meta', 'publications', 'publication', none, none, 'The last row is this one.', "select * from meta.publications"),
@@ -57,7 +60,7 @@
     'fct_lead_transitions': 'lead_transition_key', 'fct_pipeline_month_end': 'month_end, deal_key',
     'fct_won_revenue': 'deal_key, spell_number', 'mart_sales_kpis_monthly': 'month, pipeline_key',
     'table_guide': 'schema_name, table_name', 'rejected_records': 'source, stream, record_id, reason, window_id',
-    'source_reconciliation': 'source, object', 'check_results': 'kind, table, check', 'publications': 'id',
+    'source_reconciliation': 'source, object', 'schema_changes': 'object, key, kind, window_id', 'check_results': 'kind, table, check', 'publications': 'id',
 } -%}
 
 {%- for schema, table, grain, rollup, pins, notes, query in guide %}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -86,14 +86,14 @@ class Extraction:
             report.rows += window.rows
             report.from_at, report.to_at = window.from_at, window.to_at
 
-    def _land_whole(self, stream: str, records: Iterable[Json], details: Mapping[str, Any] | None = None) -> None:
+    def _land_whole(self, stream: str, records: Iterable[Json]) -> None:
         """A small stream that is read whole at every sync."""
         started, personal = time.monotonic(), self.vendor.stream(stream).personal
         with ExitStack() as stack:
             writer = self._write(stack, stream, "full")
             for record in records:
                 writer.write(redact(record, personal, self.pull.pii_key))
-            self._commit(writer, started, details=details)
+            self._commit(writer, started)
             self.pull.progress(self.source, stream, writer.rows, writer.rows)
 
     def _pipelines(self, stream: str, objects: str) -> None:
@@ -108,23 +108,25 @@ class Extraction:
         self._land_whole("owners", (owner for owners in (active, archived) for owner in owners))
 
     def _properties(self) -> None:
-        """Definitions of every object's properties; what was added or removed since the last sync is reported."""
+        """Definitions of every object's properties: landed when they changed, and once a day. What is asked for and was
+        removed at the source is a warning for as long as it is missing.
+        """
         rows: list[Json] = []
-        changes: dict[str, dict[str, list[str]]] = {}
         for spec in OBJECTS:
             try:
                 definitions = self.api.property_definitions("properties", spec.name)
             except MissingScope:
                 continue
             rows += [{"id": f"{spec.name}:{d['name']}", "object": spec.name, **d} for d in definitions if d.get("name")]
-            names, before = {d["name"] for d in definitions if d.get("name")}, self.state.properties.get(spec.name)
-            if before and before != names:
-                changes[spec.name] = {"added": sorted(names - before), "removed": sorted(before - names)}
-                asked = sorted((before - names) & {*spec.properties, *spec.history})
-                self.reports[spec.name].warnings += tuple(
-                    f"property {name} was removed at the source: its column is null from now on" for name in asked
-                )
-        self._land_whole("properties", rows, {"schema_changes": changes} if changes else None)
+            names = {d["name"] for d in definitions if d.get("name")}
+            gone = (self.state.properties.get(spec.name) or set()) - names
+            self.reports[spec.name].warnings += tuple(
+                f"property {name} was removed at the source: records read from now on have no value of it"
+                for name in sorted(gone & {*spec.properties, *spec.history})
+            )
+        listed = self.state.listing
+        if self.pull.full or listed.is_old(datetime.now(UTC)) or listed.records != {row["id"]: row for row in rows}:
+            self._land_whole("properties", rows)
 
     def _object_unit(self, spec: ObjectSpec) -> Callable[[], None]:
         return lambda: self._object(spec, self.state.objects.get(spec.name) or ObjectState())

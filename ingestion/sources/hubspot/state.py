@@ -14,10 +14,11 @@ from datetime import UTC, datetime, timedelta
 
 from ingestion.sources.hubspot.held import Held, is_due, links_hash, values_hash
 from ingestion.sources.hubspot.objects import OBJECTS, ObjectSpec
-from ingestion.stream import StateReader
+from ingestion.stream import Json, StateReader
 
 OVERLAP = timedelta(hours=1)
 """How far behind the newest modification a sync starts again: covers the search index's lag and long walks."""
+DAY = timedelta(days=1)
 PATHS = ("$.archived", "$.archivedAt", "$.properties.hs_merged_object_ids", "$.properties.hs_calculated_merged_vids")
 
 
@@ -49,11 +50,32 @@ class ObjectState:
 
 
 @dataclass
+class Listing:
+    """The newest landed list of property definitions: by record id, and when it was landed."""
+
+    records: dict[str, Json] = field(default_factory=dict)
+    landed_at: datetime | None = None
+    sequence: int = -1
+
+    def take(self, record_id: str, sequence: int, text: str) -> None:
+        """A definition in its newest version and the window it came in: only those of the newest window are kept."""
+        if sequence > self.sequence:
+            self.sequence, self.records = sequence, {}
+        if sequence == self.sequence:
+            self.records[record_id] = json.loads(text)
+
+    def is_old(self, now: datetime) -> bool:
+        """Whether a day has passed, or nothing was landed yet."""
+        return self.landed_at is None or now - self.landed_at >= DAY
+
+
+@dataclass
 class State:
-    """A connection's past: objects by name, property names by object."""
+    """A connection's past: objects by name, names of all properties ever listed by object, their newest list."""
 
     objects: dict[str, ObjectState] = field(default_factory=dict)
     properties: dict[str, set[str]] = field(default_factory=dict)
+    listing: Listing = field(default_factory=Listing)
 
 
 def read_state(reader: StateReader) -> State:
@@ -64,8 +86,10 @@ def read_state(reader: StateReader) -> State:
             absent[kind][int(number)] = sequence
     state = State()
     listed: dict[str, dict[str, int]] = {}
-    for _, sequence, kind, name in reader.newest("properties", ("$.object", "$.name")):
+    state.listing.landed_at = (reader.last_window("properties") or {}).get("extracted_at")
+    for record_id, sequence, kind, name, text in reader.newest("properties", ("$.object", "$.name", "$")):
         state.properties.setdefault(kind, set()).add(name)
+        state.listing.take(record_id, sequence, text)
         listed.setdefault(kind, {})[name] = sequence
     for spec in OBJECTS:
         names = listed.get(spec.name, {})

@@ -99,6 +99,7 @@ def build(session: Session, select: Sequence[str] = ()) -> list[Node]:
 
     What incremental models hold was made by the project that made it: under another one everything is built anew.
     """
+    warehouse.drop_older_shapes(session.path)
     project, built_by = fingerprint(session.settings), warehouse.built_project(session.path)
     arguments = ["--exclude-resource-type", "unit_test", *(["--select", *select] if select else [])]
     if built_by != project and not select:

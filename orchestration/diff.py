@@ -19,7 +19,7 @@ from orchestration import warehouse
 from orchestration.errors import WrongUse, explain
 from orchestration.home import Home, read_json
 from orchestration.lock import RunLock
-from orchestration.publish import META, PRIVATE, quoted
+from orchestration.publish import META, OF_RUNS, PRIVATE, quoted
 from orchestration.rollback import current_id, existing, previous_id
 
 MEMORY = "1GB"
@@ -224,7 +224,9 @@ def _chosen(known: set[str], asked: Sequence[str]) -> list[str]:
     compared = sorted(known)
     if unknown := [name for name in asked if not any(name in (t, t.split(".")[1]) for t in compared)]:
         raise WrongUse(f"There is no table {', '.join(unknown)} to compare.", f"Tables: {', '.join(compared)}.")
-    return [table for table in compared if not asked or table in asked or table.split(".")[1] in asked]
+    if not asked:
+        return [table for table in compared if table not in OF_RUNS]
+    return [table for table in compared if table in asked or table.split(".")[1] in asked]
 
 
 def tables_in(connection: duckdb.DuckDBPyConnection, database: str) -> set[str]:

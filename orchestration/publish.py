@@ -26,7 +26,9 @@ from orchestration.home import Home, read_json
 from orchestration.ledger import Check, checks_of, publication_row, record_publications
 from orchestration.session import Session
 
-META = ("table_guide", "rejected_records", "source_reconciliation", "schema_changes")
+META = ("table_guide", "rejected_records", "source_reconciliation", "history_differences", "schema_changes")
+OF_RUNS = ("meta.source_reconciliation",)
+"""Published tables with rows of every run: they tell of runs, not of the data, so that alone they publish nothing."""
 PRIVATE = {"rejected_records": ("record",)}
 """Columns that stay in the warehouse."""
 COPY = "(format parquet, compression zstd, row_group_size 122880)"
@@ -86,7 +88,7 @@ def audited(session: Session) -> list[Check]:
 def table_contents(session: Session) -> dict[str, str]:
     """{schema.table: content hash} of the tables whose change makes a new publication (counts alone do not)."""
     with warehouse.connect(session.path, read_only=True) as connection:
-        tables = [t for t in _published_tables(connection) if t != "meta.source_reconciliation"]
+        tables = [t for t in _published_tables(connection) if t not in OF_RUNS]
         return {table: warehouse.content_hash(connection, table) for table in tables}
 
 

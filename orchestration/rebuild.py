@@ -152,13 +152,12 @@ def _copy_books(old: Path, new: Path, edit: Edit) -> None:
 
 
 def _books(connection: duckdb.DuckDBPyConnection) -> Sequence[str]:
-    """Tables of meta that this room writes and keeps; what dbt makes there is made again."""
+    """Tables of meta that this room writes and keeps, and the counts of earlier runs; the rest dbt makes again."""
     rows = connection.execute(
         "select table_name from duckdb_tables() where database_name = 'old' and schema_name = 'meta'"
     ).fetchall()
-    return [
-        row[0] for row in rows if row[0] in warehouse.TABLES and not row[0].startswith(("configured_", *WRITTEN_ANEW))
-    ]
+    kept = {*warehouse.TABLES, warehouse.RECONCILIATION.split(".")[1]}
+    return [row[0] for row in rows if row[0] in kept and not row[0].startswith(("configured_", *WRITTEN_ANEW))]
 
 
 def _verdict(home: Home, found: dict[str, Any], manifest: dict[str, Any] | None) -> dict[str, Any]:

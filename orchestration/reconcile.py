@@ -9,17 +9,20 @@ from orchestration import warehouse
 from orchestration.ledger import Check, Status
 from orchestration.session import Session
 
-TABLE = "meta.source_reconciliation"
+TABLE = warehouse.RECONCILIATION
 CHECK = "reconciliation"
 
 
 def differences(path: Path) -> list[dict[str, Any]]:
-    """Rows of meta.source_reconciliation with something unexplained, as dicts."""
+    """Rows of the run that built the tables with something unexplained, as dicts."""
     with warehouse.connect(path, read_only=True) as connection:
         if not warehouse.exists(connection, TABLE):
             return []
         return warehouse.rows_of(
-            connection, f"select * from {TABLE} where coalesce(unexplained, 0) <> 0 order by source, object"
+            connection,
+            f"""select * exclude (run_id, as_of, run_started_at) from {TABLE}
+                where coalesce(unexplained, 0) <> 0 and run_id = (select run_id from meta.run_clock)
+                order by source, stream""",
         )
 
 

@@ -32,6 +32,7 @@ TABLES = {
     "publications": "id varchar, as_of timestamptz, known_at timestamptz, started timestamptz, finished timestamptz, "
     "code_version varchar, run_id varchar, window_ids varchar, files varchar",
 }
+RECONCILIATION = "meta.source_reconciliation"
 RATE_KINDS = ("spot", "month_end", "plan")
 
 
@@ -54,6 +55,15 @@ def prepare(path: Path) -> None:
         connection.execute("create schema if not exists meta")
         for name, columns in TABLES.items():
             connection.execute(f"create table if not exists meta.{name} ({columns})")
+
+
+def drop_older_shapes(path: Path) -> None:
+    """Drop what an earlier release kept in another shape and dbt would add to: counts by object, without their runs."""
+    with connect(path) as connection:
+        if exists(connection, RECONCILIATION):
+            names = {row[0] for row in connection.execute(f"describe {RECONCILIATION}").fetchall()}
+            if "run_id" not in names:
+                connection.execute(f"drop table {RECONCILIATION}")
 
 
 def write_run_clock(path: Path, as_of: datetime, run_id: str, started_at: datetime) -> None:

@@ -66,9 +66,9 @@ def make_tables(con: duckdb.DuckDBPyConnection, as_of: str = AS_OF) -> None:
 
 
 def set_as_of(con: duckdb.DuckDBPyConnection, as_of: str) -> None:
-    """Moves the run clock: "now" for every model."""
+    """Moves the run clock: "now" for every model, and a run of its own."""
     con.execute("delete from meta.run_clock")
-    con.execute("insert into meta.run_clock values (?, 'test', ?)", [as_of, as_of])
+    con.execute("insert into meta.run_clock values (?, ?, ?)", [as_of, f"run as of {as_of}", as_of])
 
 
 def add(

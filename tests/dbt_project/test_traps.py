@@ -43,6 +43,17 @@ def ledger(con, deal_id, field):
     ).fetchall()
 
 
+def test_what_differs_from_its_own_history_is_listed(con):
+    rows = con.execute(
+        "select deal_key, field, object_value, history_value, strftime(history_ends_at, '%m-%d'), "
+        "strftime(differs_since, '%m-%d') from meta.history_differences"
+    ).fetchall()
+    # 28 says 12.50, its history ends with 10; deals without any history (32) differ from nothing
+    assert rows == [("hubspot:28", "amount", "12.50", "10.00", "01-01", "01-09")]
+    counted = "select history_differences from meta.source_reconciliation where stream = 'deals'"
+    assert con.execute(counted).fetchall() == [(1,)]
+
+
 @pytest.mark.parametrize(
     ("deal_id", "stages", "types", "skipped", "first_reach"),
     [

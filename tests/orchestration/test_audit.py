@@ -77,7 +77,9 @@ def differ(session: Session, unexplained: int, source: str = "hubspot") -> None:
     execute(
         session,
         f"""create or replace table meta.source_reconciliation as
-            select '{source}' as source, 'deals' as object, 100 as at_source_live, {unexplained} as unexplained""",
+            select '{source}' as source, 'deals' as stream, run_id, as_of, started_at as run_started_at,
+                   100 as at_source_live, {unexplained} as unexplained from meta.run_clock
+            union all select '{source}', 'deals', 'an earlier run', now(), now(), 90, 7""",
     )
 
 
@@ -87,7 +89,7 @@ def test_an_unexplained_difference_refuses_and_shows_the_counts(session: Session
     differ(session, 2)
     check = reconcile.check(session)
     assert check.status == "fail"
-    assert "source hubspot, object deals, at_source_live 100, unexplained 2" in check.sample
+    assert "source hubspot, stream deals, at_source_live 100, unexplained 2" in check.sample
 
 
 def test_a_source_that_failed_in_this_run_is_known_to_differ(session: Session) -> None:

@@ -55,7 +55,7 @@ def built(settings: Settings) -> Session:
             columns = ", ".join(f"{column} timestamptz" for name, column in unchanged.MOMENTS if name == table)
             connection.execute(f"create table {table} ({columns})")
         connection.execute(
-            """create or replace table meta.source_reconciliation as select 'hubspot' as source, 'deals' as object"""
+            """create or replace table meta.source_reconciliation as select 'hubspot' as source, 'deals' as stream"""
         )
     prepare(first.path)
     for stream, records in STREAMS.items():

@@ -1,5 +1,13 @@
--- One row per connection and object: live records by the source's own count, landed, staged and in the marts. What no
--- column explains is in `unexplained`; the gate refuses to publish when it is not 0.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key=['run_id', 'source', 'stream'],
+    on_schema_change='append_new_columns',
+    full_refresh=false
+) }}
+-- One row per connection, stream and run that built the tables: live records by the source's own count, landed, staged
+-- and in the marts. What no column explains is in `unexplained`; the gate refuses to publish when it is not 0 for the
+-- run at hand. Earlier runs' rows stay as they were (hence full_refresh: no landing tells what a run once saw).
 with
 
 landed as (
@@ -51,7 +59,7 @@ marts as (
 
 records as (
     select
-        landed.source, landed.object, landed.is_live, landed.is_parsed,
+        landed.source, landed.object as stream, landed.is_live, landed.is_parsed,
         -- lead objects stop at staging
         coalesce(marts.is_in_mart, landed.object = 'leads' and landed.is_live and landed.is_parsed) as is_in_mart,
         coalesce(marts.is_later, false) as is_later
@@ -63,7 +71,7 @@ records as (
 sums as (
     select
         source,
-        object,
+        stream,
         count(*) filter (where is_live) as landed_live,
         count(*) filter (where is_live and is_parsed) as staged,
         count(*) filter (where is_live and not is_parsed) as rejected,
@@ -75,15 +83,37 @@ sums as (
     group by 1, 2
 ),
 
+set_aside as (
+    select source, stream, reason, count(distinct coalesce(record_id, md5(record))) as records
+    from {{ ref('rejected_records') }}
+    where not is_superseded
+    group by 1, 2, 3
+),
+
+reasons as (
+    select source, stream, string_agg(reason || ': ' || records, '; ' order by reason) as rejected_by_reason
+    from set_aside
+    group by 1, 2
+),
+
+differences as (
+    select source, stream, count(*) as history_differences
+    from {{ ref('history_differences') }}
+    group by 1, 2
+),
+
 compared as (
     select
         coalesce(sums.source, counted.source) as source,
-        coalesce(sums.object, counted.object) as object,
+        coalesce(sums.stream, counted.object) as stream,
         counted.live as at_source_live,
         counted.archived as at_source_archived,
         counted.bracket_low,
         counted.bracket_high,
         counted.counted_at,
+        counted.swept_at,
+        counted.silent_changes,
+        counted.silent_link_changes,
         coalesce(sums.landed_live, 0) as landed_live,
         coalesce(sums.staged, 0) as staged,
         coalesce(sums.in_mart, 0) as in_mart,
@@ -91,26 +121,37 @@ compared as (
         coalesce(sums.rejected, 0) as rejected,
         coalesce(sums.unexplained_in_mart, 0) as unexplained_in_mart
     from sums
-    full join counted on sums.source = counted.source and sums.object = counted.object
+    full join counted on sums.source = counted.source and sums.stream = counted.object
 )
 
 select
-    source,
-    object,
-    at_source_live,
-    at_source_archived,
-    bracket_low,
-    bracket_high,
-    counted_at,
-    landed_live,
-    staged,
-    in_mart,
-    explained_after_as_of,
-    rejected,
+    compared.source,
+    compared.stream,
+    run.run_id,
+    run.as_of,
+    run.started_at as run_started_at,
+    compared.at_source_live,
+    compared.at_source_archived,
+    compared.bracket_low,
+    compared.bracket_high,
+    compared.counted_at,
+    compared.landed_live,
+    compared.staged,
+    compared.in_mart,
+    compared.explained_after_as_of,
+    compared.rejected,
+    reasons.rejected_by_reason,
     -- where the source was not asked there is nothing to compare with
     case
-        when landed_live < bracket_low then bracket_low - landed_live
-        when landed_live > bracket_high then landed_live - bracket_high
+        when compared.landed_live < compared.bracket_low then compared.bracket_low - compared.landed_live
+        when compared.landed_live > compared.bracket_high then compared.landed_live - compared.bracket_high
         else 0
-    end + unexplained_in_mart as unexplained
+    end + compared.unexplained_in_mart as unexplained,
+    coalesce(differences.history_differences, 0) as history_differences,
+    compared.swept_at,
+    coalesce(compared.silent_changes, 0) as silent_changes,
+    coalesce(compared.silent_link_changes, 0) as silent_link_changes
 from compared
+cross join {{ source('meta', 'run_clock') }} as run
+left join reasons on compared.source = reasons.source and compared.stream = reasons.stream
+left join differences on compared.source = differences.source and compared.stream = differences.stream

@@ -42,8 +42,12 @@
     ('meta', 'table_guide', 'published table', none, none, 'This table.', "select * from meta.table_guide"),
     ('meta', 'rejected_records', 'record that was set aside', none, none, 'is_superseded: a later version parsed.',
      "select stream, reason, count(*) from meta.rejected_records group by 1, 2"),
-    ('meta', 'source_reconciliation', 'connection and object', none, none, 'unexplained must be 0.',
-     "select object, at_source_live, landed_live, in_mart, unexplained from meta.source_reconciliation"),
+    ('meta', 'source_reconciliation', 'connection, stream and run', none, 'run_id',
+     'unexplained must be 0. Rows of earlier runs stay as they were: the newest run_started_at is this one.',
+     "select run_started_at, stream, at_source_live, landed_live, in_mart, unexplained from meta.source_reconciliation order by 1 desc, 2"),
+    ('meta', 'history_differences', 'deal and field whose value is not the end of its own history', none, none,
+     'What the record says is used, from differs_since on; each was read twice.',
+     "select field, count(*) from meta.history_differences group by 1"),
     ('meta', 'schema_changes', 'change of a property, pipeline or stage at the source', none, 'object, kind',
      'A row a change noticed, never taken back. affected_* is what stands in it now: one deal may be in several rows.',
      "select noticed_at, object, name, kind, value_before, value_after from meta.schema_changes order by 1 desc"),
@@ -60,7 +64,8 @@
     'fct_lead_transitions': 'lead_transition_key', 'fct_pipeline_month_end': 'month_end, deal_key',
     'fct_won_revenue': 'deal_key, spell_number', 'mart_sales_kpis_monthly': 'month, pipeline_key',
     'table_guide': 'schema_name, table_name', 'rejected_records': 'source, stream, record_id, reason, window_id',
-    'source_reconciliation': 'source, object', 'schema_changes': 'object, key, kind, window_id', 'check_results': 'kind, table, check', 'publications': 'id',
+    'source_reconciliation': 'source, stream, run_id', 'history_differences': 'deal_key, field',
+    'schema_changes': 'object, key, kind, window_id', 'check_results': 'kind, table, check', 'publications': 'id',
 } -%}
 
 {%- for schema, table, grain, rollup, pins, notes, query in guide %}

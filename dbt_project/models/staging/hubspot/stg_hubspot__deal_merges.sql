@@ -1,17 +1,32 @@
 -- One row per (survivor, loser) that a survivor's hs_merged_object_ids ever listed, with the instant of the merge.
 -- Losers are in no list of the API any more: this is the only trace of them.
-with versions as (
+with runs as (
     select
-        source,
-        source_deal_id,
-        merged_ids,
-        coalesce(updated_at, extracted_at) as updated_at,
-        extracted_at,
         window_seq,
-        part,
-        line
-    from {{ ref('stg_hubspot__deal_versions') }}
-    where merged_ids is not null and reject_reason is null
+        {{ parse_timestamp(json_text('details', '$.as_of')) }} as as_of
+    from {{ source('raw', '_windows') }}
+    where vendor = 'hubspot' and stream = 'deals'
+),
+
+versions as (
+    select
+        told.source,
+        told.source_deal_id,
+        told.merged_ids,
+        -- Modified while the run that read it began: dated just before its as-of, as absent_by dates purges, so that
+        -- the losers are merged in the run that knows of it. Well after as-of a past is replayed: the date stands.
+        case
+            when told.updated_at >= runs.as_of and told.updated_at < runs.as_of + interval '1 hour'
+                then runs.as_of - interval '1 millisecond'
+            else coalesce(told.updated_at, told.extracted_at)
+        end as updated_at,
+        told.extracted_at,
+        told.window_seq,
+        told.part,
+        told.line
+    from {{ ref('stg_hubspot__deal_versions') }} as told
+    left join runs on told.window_seq = runs.window_seq
+    where told.merged_ids is not null and told.reject_reason is null
 ),
 
 parsed as (

@@ -74,6 +74,8 @@ def test_a_version_that_a_sound_one_has_replaced_no_longer_counts(session: Sessi
 
 
 def differ(session: Session, unexplained: int, source: str = "hubspot") -> None:
+    """What the run at hand counted, beside what an earlier one left unexplained."""
+    warehouse.write_run_clock(session.path, session.as_of, session.run_id, session.started_at)
     execute(
         session,
         f"""create or replace table meta.source_reconciliation as

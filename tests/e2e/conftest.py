@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ingestion.sandbox import truth
-from ingestion.sandbox.model import Change
+from ingestion.sandbox.model import SILENT, Change
 from ingestion.sandbox.serve import Sandbox
 from ingestion.sandbox.world import World
 from orchestration.home import write_atomically
@@ -88,7 +88,8 @@ def story(beginning: Story) -> Story:
 
 def edit(world: World, number: int) -> None:
     """What must happen between two looks and the seed does not promise: the same deals archived, then restored or
-    purged; a merge that mints a third record; a stay entered into the past; a deal that changes its pipeline.
+    purged; a merge that mints a third record; a stay entered into the past; a deal that changes its pipeline; one that
+    changes without its modification date.
     """
     deals = list(world.view("deals").live)
     if number == 0:
@@ -105,6 +106,8 @@ def edit(world: World, number: int) -> None:
         world.merge("deals", deals[60], deals[61], mint=True)
     world.write("deals", deals[90 + number], {"pipeline": "2209100", "dealstage": "2209102"})
     world.write("deals", deals[100 + number], {"dealstage": "qualifiedtobuy"}, since="2026-05-05T05:05:05Z")
+    quiet = [deal for deal in deals[110:] if world.objects["deals"][deal].log[-1].at < world.now]
+    world.write("deals", quiet[number], {"amount": "4711.5", "hubspot_owner_id": ""}, by=SILENT)
 
 
 def incidents(world: World, since: int, until: int) -> Counter[str]:

@@ -51,6 +51,19 @@ def test_the_line_failed_in_every_way(story: Story) -> None:
     assert sum(chapter.retries for chapter in story.chapters) >= sum(struck.values()) * 0.9
 
 
+def test_every_run_left_its_counts_and_silent_changes_are_counted(story: Story) -> None:
+    with duckdb.connect(str(story.chapters[-1].left.published), read_only=True) as connection:
+        rows = connection.execute(
+            """select run_id, unexplained, silent_changes, history_differences, at_source_live, landed_live
+               from meta.source_reconciliation where stream = 'deals' order by run_started_at"""
+        ).fetchall()
+    assert [row[0] for row in rows] == [chapter.done.outcome["run_id"] for chapter in story.chapters]
+    assert [row[1:4] for row in rows] == [(0, number, 0) for number in range(len(rows))]
+    assert [row[4] for row in rows] == [row[5] for row in rows]
+    warned = [" ".join(chapter.done.outcome["warnings"]) for chapter in story.chapters]
+    assert ["hubspot/deals: silent change: 1 records" in text for text in warned] == [False, True, True, True]
+
+
 def test_between_two_looks_all_happened_that_breaks_readers(story: Story) -> None:
     """Not only in the world's past, which a full run reads at once, but while funnel was following."""
     world = story.world

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from ingestion.errors import ConfigError
+from ingestion.properties import AmountProperties, Misplaced, Properties, asked_of, consistent, for_models
 
 STAGE_CATEGORIES = (
     "prospecting", "qualification", "meeting", "proposal", "negotiation", "closing",
@@ -36,10 +37,25 @@ class Config(BaseModel):
     """{connection: {pipeline id: day or instant up to which the changes of its stages are understood}}."""
     staleness_hours: dict[str, float] = {}
     """{connection or `default`: hours its data may lie behind as-of before that is an alert}."""
+    properties: Properties = {}
+    amount_property: AmountProperties = {}
 
     def staleness_budget(self, source: str) -> float:
         """Hours a source may lie behind as-of."""
         return self.staleness_hours.get(source, self.staleness_hours.get("default", STALENESS_HOURS))
+
+    def asked_of(self, source: str) -> dict[str, bool]:
+        """{property of deals: with its history?} that a connection is asked for beyond the usual ones."""
+        return asked_of(source, self.properties, self.amount_property)
+
+    def for_models(self) -> dict[str, Any]:
+        """What models are told of properties, as variables of dbt."""
+        return for_models(self.properties, self.amount_property)
+
+    @field_validator("properties")
+    @classmethod
+    def _consistent(cls, value: Properties) -> Properties:
+        return consistent(value)
 
     @field_validator("staleness_hours")
     @classmethod
@@ -100,8 +116,16 @@ def read_config(path: Path) -> Config:
     except ValidationError as error:
         first = error.errors()[0]
         reason = "unknown setting" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
-        name = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{path.name} line {_line(node, first['loc'])}: {name}: {reason}") from None
+        place = tuple(part for part in first["loc"] if part != "[key]")
+        if isinstance(cause := first.get("ctx", {}).get("error"), Misplaced):
+            place += cause.location
+        name = ".".join(str(part) for part in place)
+        raise ConfigError(f"{path.name} line {_line(node, place)}: {name}: {reason}") from None
+
+
+def line_of(path: Path, location: tuple[str, ...]) -> int:
+    """Line of a setting in a file that was read before, for what only the warehouse can tell to be wrong."""
+    return _line(yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader), location)
 
 
 def _line(node: Any, location: tuple[int | str, ...]) -> int:

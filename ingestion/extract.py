@@ -44,6 +44,7 @@ def extract(
             full,
             as_of,
             progress or (lambda source, stream, rows, expected: None),
+            settings.config.asked_of(connection.name),
         )
         try:
             return vendor.extract(pull)

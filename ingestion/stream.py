@@ -104,6 +104,8 @@ class Pull:
     as_of: datetime | None = None
     """The run's as-of. Narrows nothing: it dates what no source dates (a purge seen by this run)."""
     progress: Progress = lambda source, stream, rows, expected: None
+    asked: Mapping[str, bool] = field(default_factory=dict)
+    """{property of deals that funnel.yml names beyond the usual ones: with its history?}"""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,8 @@ class Vendor:
     streams: tuple[Stream, ...]
     read_state: Callable[[StateReader], Any]
     extract: Callable[[Pull], list[StreamReport]]
-    check: Callable[[Connection], list[CheckResult]]
+    check: Callable[[Connection, Mapping[str, bool]], list[CheckResult]]
+    """(connection, properties asked for as in Pull.asked) → what `funnel check` shows."""
     without: Callable[[str, Json, People], Json | None] | None = None
     """(stream, record, forgotten people) → the record without them, None where it is one of them."""
     identity_of: Callable[[str, Json], tuple[Set[str], Set[str]]] | None = None

@@ -18,11 +18,12 @@ def collect(settings: Settings, sources: tuple[str, ...]) -> dict[str, Any]:
     """Results of every connection (of `sources`, where given), and the stages of the last publication."""
     connections = [c for c in settings.connections if not sources or c.name in sources]
     with ThreadPoolExecutor(max(1, len(connections))) as pool:
-        results = [result for found in pool.map(_check, connections) for result in found]
+        results = [result for found in pool.map(lambda c: _check(c, settings), connections) for result in found]
     return {
         "home": str(settings.home),
         "connections": [{"source": c.name, "vendor": c.vendor, "base_url": c.base_url} for c in connections],
         "results": [vars(result) for result in results],
+        "properties": settings.config.for_models(),
         "stages": status.stages(Home(settings.home).published / "current"),
     }
 
@@ -41,6 +42,7 @@ def text(found: dict[str, Any]) -> str:
             mark = "ok  " if result["ok"] and not result["scope"] else "skip" if result["ok"] else "FAIL"
             scope = f"  [scope {result['scope']}]" if result["scope"] else ""
             lines.append(f"  {mark} {result['name']}: {result['detail']}{scope}")
+    lines += _properties(**found["properties"])
     if not found["stages"]:
         return "\n".join([*lines, "How stages are understood is shown after the first publication."])
     lines += ["", "How stages were understood ( ? = inferred from order, probability and name; set it in funnel.yml):"]
@@ -55,8 +57,22 @@ def text(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _check(connection: Connection) -> list[CheckResult]:
+def _properties(deal_properties: list[dict[str, Any]], amount_properties: dict[str, dict[str, str]]) -> list[str]:
+    """How the properties of funnel.yml were understood."""
+    lines = [
+        f"  {entry['column']:<24} {entry['type']:<9} {'with history  ' if entry['tracked'] else ''}{entry['about']}"
+        for entry in deal_properties
+    ]
+    lines += [
+        f"  amount of {'the other pipelines' if pipeline == 'default' else f'pipeline {pipeline}'} in {source}: {name}"
+        for source, given in amount_properties.items()
+        for pipeline, name in sorted(given.items(), key=lambda item: item[0] == "default")
+    ]
+    return ["", "Columns of dim_deals and amounts that funnel.yml names:", *lines] if lines else []
+
+
+def _check(connection: Connection, settings: Settings) -> list[CheckResult]:
     try:
-        return vendors()[connection.vendor].check(connection)
+        return vendors()[connection.vendor].check(connection, settings.config.asked_of(connection.name))
     except SourceError as error:
         return [CheckResult(connection.name, "connection", False, str(error), error.scope)]

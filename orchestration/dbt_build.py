@@ -50,6 +50,7 @@ def variables(settings: Settings) -> str:
             "reporting_currency": config.reporting_currency,
             "fiscal_year_start_month": config.fiscal_year_start_month,
             "revenue_month": config.revenue_month,
+            **config.for_models(),
         }
     )
 

@@ -28,15 +28,32 @@ case {{ field }}
     when 'amount' then cast({{ parse_money(text) }} as varchar)
     when 'close_date' then {{ iso_utc(parse_timestamp(text)) }}
     when 'currency' then upper({{ text }})
+    {%- for property in tracked_properties() %}
+    when '{{ property.name }}' then {{ property_value(property.type, text) }}
+    {%- endfor %}
     else {{ text }}
 end
 {%- endmacro %}
 
-{#- property name -> field, as a case expression; null for properties that are not tracked. -#}
-{% macro hubspot_deal_field(property) -%}
-case {{ property }}
+{#- property name -> field, as a case expression; null for properties that are not tracked. `amount`: the property that
+    holds the deal's amount, where that is not always the same. -#}
+{% macro hubspot_deal_field(property, amount=none) -%}
+case
+    {%- if amount %}
+    when {{ property }} = {{ amount }} then 'amount'
+    when {{ property }} = 'amount' then null
+    {%- endif %}
     {%- for name, field in hubspot_deal_history_fields().items() %}
-    when '{{ name }}' then '{{ field }}'
+    when {{ property }} = '{{ name }}' then '{{ field }}'
+    {%- endfor %}
+end
+{%- endmacro %}
+
+{#- property name -> itself, where the connection tracks it by funnel.yml; null otherwise. -#}
+{% macro hubspot_tracked_field(property, source) -%}
+case
+    {%- for tracked in tracked_properties() if tracked.name not in hubspot_deal_history_fields() %}
+    when {{ property }} = '{{ tracked.name }}' and {{ source }} in {{ sql_list(tracked.tracked) }} then {{ property }}
     {%- endfor %}
 end
 {%- endmacro %}

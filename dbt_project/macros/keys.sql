@@ -16,16 +16,17 @@
 md5({% for e in expressions %}coalesce({{ e }}, chr(31)){% if not loop.last %} || chr(30) || {% endif %}{% endfor %})
 {%- endmacro %}
 
-{#- A field of a deal as one integer, 16 to a deal, and back: what large windows sort by. -#}
+{#- A field of a deal as one integer, a power of two to a deal, and back: what large windows sort by. -#}
 {% macro event_fields() -%}
 {{ return(['stage', 'pipeline', 'amount', 'currency', 'close_date', 'owner', 'deal_type', 'forecast_category',
-    'deleted', 'merged_into']) }}
+    'deleted', 'merged_into'] + tracked_properties() | map(attribute='name') | list) }}
 {%- endmacro %}
+{% macro series_width() %}{{ return(16 if event_fields() | length <= 16 else 1024) }}{% endmacro %}
 {% macro series_of(deal_number, field) -%}
-({{ deal_number }} * 16 + case {{ field }}
+({{ deal_number }} * {{ series_width() }} + case {{ field }}
     {%- for name in event_fields() %} when '{{ name }}' then {{ loop.index0 }}{% endfor %} end)
 {%- endmacro %}
-{% macro deal_number_of(series) %}cast(({{ series }} - {{ series }} % 16) / 16 as bigint){% endmacro %}
+{% macro deal_number_of(series) %}cast(({{ series }} - {{ series }} % {{ series_width() }}) / {{ series_width() }} as bigint){% endmacro %}
 {% macro field_of(series) -%}
-case {{ series }} % 16 {%- for name in event_fields() %} when {{ loop.index0 }} then '{{ name }}'{% endfor %} end
+case {{ series }} % {{ series_width() }} {%- for name in event_fields() %} when {{ loop.index0 }} then '{{ name }}'{% endfor %} end
 {%- endmacro %}

@@ -11,6 +11,9 @@ with objects as (
         '{{ field }}' as field,
         {{ column }} as value
     from {{ ref('int_deals') }}
+    {%- if field == 'amount' and var('amount_properties') %}
+    where {{ amount_property_of('source', 'pipeline_id') }} = 'amount'
+    {%- endif %}
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
 ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ingestion.sandbox.catalog import Catalog
+from ingestion.sandbox.custom import SEGMENTS
 from ingestion.sandbox.model import iso
 
 TYPE_IDS = {"deals": "0-3", "contacts": "0-1", "companies": "0-2", "leads": "0-136"}
@@ -48,7 +49,8 @@ hs_deal_stage_probability: number/number*; hs_projected_amount: number/calculati
 hs_closed_amount: number/calculation_equation*; hs_open_deal_create_date:
 datetime/calculation_equation*; days_to_close: number/calculation_equation*;
 num_associated_contacts: number/number*; description: string/textarea; hs_next_step: string/text;
-hs_v2_date_entered_current_stage: datetime/calculation_equation*""",
+hs_v2_date_entered_current_stage: datetime/calculation_equation*; hs_arr: number/calculation_equation*;
+industry_segment: enumeration/select; expected_margin: number/number""",
     "contacts": """email: string/text; firstname: string/text; lastname: string/text; phone: string/phonenumber;
 createdate: datetime/calendar*; lastmodifieddate: datetime/calendar*; lifecyclestage:
 enumeration/radio; hs_lead_status: enumeration/radio; associatedcompanyid: number/number;
@@ -81,6 +83,7 @@ _ENUMS = {
     ),
     "hs_lead_status": ("NEW", "OPEN", "IN_PROGRESS", "CONNECTED"),
     "hs_manual_forecast_category": ("OMIT", "PIPELINE", "BEST_CASE", "COMMIT", "CLOSED"),
+    "industry_segment": tuple(filter(None, SEGMENTS)),
     "hs_priority": ("low", "medium", "high"),
 }  # fmt: skip
 
@@ -96,6 +99,7 @@ def definition(catalog: Catalog, kind: str, name: str, shape: tuple[str, str, bo
         {"label": label, "value": value, "displayOrder": order, "hidden": False}
         for order, (value, label) in enumerate(values)
     ]
+    own = name.startswith("utm_") or name in ("industry_segment", "expected_margin")
     old = iso(catalog.pipelines["deals"][0].born)
     return {
         "name": name,
@@ -110,15 +114,15 @@ def definition(catalog: Catalog, kind: str, name: str, shape: tuple[str, str, bo
         "externalOptions": name == "hubspot_owner_id",
         "hasUniqueValue": False,
         "hidden": False,
-        "hubspotDefined": not name.startswith("utm_"),
+        "hubspotDefined": not own,
         "formField": False,
         "dataSensitivity": "non_sensitive",
         "archived": False,
         "createdAt": old,
         "updatedAt": old,
         "modificationMetadata": {
-            "archivable": name.startswith("utm_"),
-            "readOnlyDefinition": not name.startswith("utm_"),
+            "archivable": own,
+            "readOnlyDefinition": not own,
             "readOnlyValue": shape[2],
         },
     }

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from ingestion.sandbox import custom
 from ingestion.sandbox.behaviour import UNIT
 from ingestion.sandbox.hubspot_schema import ALWAYS, DEFAULTS, MODIFIED, SCHEMA, SINGULAR, TYPE_IDS
 from ingestion.sandbox.model import (
@@ -92,6 +93,8 @@ class Shapes:
         now = self.world.now if at is None else at
         state = status(record, now)
         known = histories(record, now)
+        if kind == "deals":
+            known |= custom.histories(known.get("amount", []))
         values = self._values(kind, record, known, state.modified)
         names = self.quirks.names(kind)
         wanted = set(properties) | set(ALWAYS[kind]) if properties is not None else set(DEFAULTS[kind])
@@ -130,6 +133,7 @@ class Shapes:
 
     def _deals(self, record: Record, known: dict[str, list[Change]], values: dict[str, str], modified: int) -> None:
         values["dealname"], values["createdate"] = record.own[0], iso(record.own[1])
+        values["industry_segment"] = custom.segment(record.id)
         stages = known.get("dealstage")
         place = self.world.catalog.deal_stages.get(values.get("dealstage", ""))
         outcome = place[1].outcome if place else "open"

@@ -19,6 +19,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from ingestion.sandbox import custom
 from ingestion.sandbox.model import MERGED_IDS, RESTORE, Record, instant, iso
 from ingestion.sandbox.story import NEVER, Story, money, state
 from ingestion.sandbox.world import World
@@ -160,6 +161,8 @@ class Oracle:
             "merged_into_deal_key": self.key(merge[0]) if merge else None,
             "merged_at": _time(merge[1]) if merge else None,
             "amount": money(story.value("amount")),
+            "industry_segment": custom.segment(record.id) or None,
+            **{name: custom.part(name, story.value("amount")) or None for name in custom.SHARES},
             "amount_at_close": _at_close(story, visits, closed, outcome),
             "currency": story.value("deal_currency_code"),
             "created_at": iso(self._created(record)),

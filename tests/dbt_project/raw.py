@@ -19,6 +19,7 @@ STREAMS = (
     "deal_pipelines",
     "lead_pipelines",
     "properties",
+    "deal_properties",
     "deal_contacts",
     "deal_companies",
     "absences",

@@ -50,6 +50,38 @@ def test_nothing_set_is_no_connection(tmp_path: Path) -> None:
         ("fiscal_year_start_month: soon\n", "line 1: fiscal_year_start_month: Input should be a valid integer"),
         ("stages_confirmed:\n  hubspot:\n    default: soon\n", "line 3: stages_confirmed.hubspot.default"),
         ("\nstaleness_hours:\n  hubspot: 0\n", "line 2: staleness_hours: hubspot: 0 is not a positive number of hours"),
+        (
+            "properties:\n  hubspot:\n    deals:\n      segment: {type: text}\n      margin: {type: mony}\n",
+            "line 5: properties.hubspot.deals.margin.type: Input should be 'text', 'number', 'money'",
+        ),
+        (
+            "properties:\n  hubspot:\n    contacts:\n      segment: {}\n",
+            "line 3: properties.hubspot.contacts: only deals can have properties of their own",
+        ),
+        (
+            "properties:\n  hubspot:\n    deals:\n      the segment: {}\n",
+            "line 4: properties.hubspot.deals.the segment: 'the segment' is not the internal name of a property",
+        ),
+        (
+            "properties:\n  hubspot:\n    deals:\n      margin:\n        lable: Margin\n",
+            "line 5: properties.hubspot.deals.margin.lable: unknown setting",
+        ),
+        (
+            "properties:\n  hubspot: {deals: {margin: {type: money}}}\n  emea:\n    deals:\n      margin: {}\n",
+            "line 5: properties.emea.deals.margin: is text here and money in hubspot; a column has one type",
+        ),
+        (
+            "properties: {hubspot: {deals: {margin: {}}},\n  emea: {deals: {Margin: {}}}}\n",
+            "line 2: properties.emea.deals.Margin: would be the same column as margin",
+        ),
+        (
+            "properties:\n  hubspot:\n    deals: {owner: {history: true}}\n",
+            "line 3: properties.hubspot.deals.owner: its changes are",
+        ),
+        (
+            "amount_property:\n  hubspot:\n    default: 7\n",
+            "line 3: amount_property.hubspot.default: Input should be a valid string",
+        ),
         ("staleness_hours:\n  default: 26\n  hubspot: a while\n", "line 3: staleness_hours.hubspot: Input should be"),
     ],
 )
@@ -57,6 +89,27 @@ def test_a_wrong_funnel_yml_names_line_and_reason(tmp_path: Path, text: str, mes
     (tmp_path / "funnel.yml").write_text(text)
     with pytest.raises(ConfigError, match=message.replace("[", r"\[")):
         load_settings({}, tmp_path)
+
+
+def test_what_a_connection_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "funnel.yml").write_text(
+        "properties:\n"
+        "  hubspot: {deals: {Segment: {label: Branch}, margin: {type: money, history: true}, hs_arr: {type: money}}}\n"
+        "  emea: {deals: {margin: {type: money}}}\n"
+        "amount_property: {hubspot: {default: hs_arr, '77': amount}, emea: {'8': amount}}\n"
+    )
+    config = load_settings({}, tmp_path).config
+    assert config.asked_of("hubspot") == {"Segment": False, "margin": True, "hs_arr": True}
+    assert config.asked_of("emea") == {"margin": False}
+    assert config.asked_of("other") == {}
+    told = config.for_models()
+    assert [(p["name"], p["column"], p["type"], p["sources"], p["tracked"]) for p in told["deal_properties"]] == [
+        ("Segment", "x_segment", "text", ["hubspot"], []),
+        ("margin", "x_margin", "money", ["hubspot", "emea"], ["hubspot"]),
+        ("hs_arr", "x_hs_arr", "money", ["hubspot"], []),
+    ]
+    assert told["deal_properties"][0]["about"] == "Branch (hubspot:Segment)"
+    assert told["amount_properties"] == {"hubspot": {"default": "hs_arr", "77": "amount"}}
 
 
 def test_staleness_budget_is_the_connections_own_or_the_default(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ unparsed as (
     {{ union_vendors('rejected_deals', columns=columns) }}
     union all by name
     {{ union_vendors('rejected_objects', columns=columns) }}
+    union all by name
+    {{ union_vendors('rejected_properties', columns=columns) }}
 )
 
 select source, stream, record_id, reason, is_superseded, extracted_at, window_id, record

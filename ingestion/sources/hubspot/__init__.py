@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ingestion.errors import MissingScope, SourceError
 from ingestion.settings import Connection
-from ingestion.sources.hubspot.api import BASE_URL, Api
+from ingestion.sources.hubspot.api import BASE_URL, Api, Json
 from ingestion.sources.hubspot.extract import Extraction
+from ingestion.sources.hubspot.late import STREAM as LATE
 from ingestion.sources.hubspot.objects import COMPANIES, CONTACTS, DEALS, LEADS, OBJECTS, ObjectSpec
 from ingestion.sources.hubspot.people import CONCERNED, identity_of, without
 from ingestion.sources.hubspot.state import read_state
@@ -22,11 +25,12 @@ def extract(pull: Pull) -> list[StreamReport]:
         return Extraction(VENDOR, pull, api).run()
 
 
-def check(connection: Connection) -> list[CheckResult]:
-    """Token, reachability and each stream's scope: one small request a stream."""
+def check(connection: Connection, asked: Mapping[str, bool]) -> list[CheckResult]:
+    """Token, reachability and each stream's scope: one small request a stream; properties of funnel.yml are known."""
     api = Api(connection)
     source = connection.name
     results = []
+    definitions: list[Json] = []
 
     def attempt(name: str, scope: str, optional: bool, request: object) -> None:
         try:
@@ -40,6 +44,14 @@ def check(connection: Connection) -> list[CheckResult]:
     def count(spec: ObjectSpec) -> str:
         return f"{api.search(spec, [], limit=1)[0]:,} records"
 
+    def properties() -> str:
+        definitions.extend(api.property_definitions("properties", DEALS.name))
+        return f"{len(definitions)} properties of deals"
+
+    def known(name: str) -> str:
+        found = next((d for d in definitions if d.get("name") == name), None)
+        return f"{found.get('label') or name} ({found.get('type')})" if found else "not known at the source: null"
+
     with api.client:
         attempt(
             "deal_pipelines", DEALS.scope, False, lambda: f"{len(api.pipelines('deal_pipelines', 'deals'))} pipelines"
@@ -49,6 +61,9 @@ def check(connection: Connection) -> list[CheckResult]:
         for spec in OBJECTS:
             attempt(spec.name, spec.scope, spec is LEADS, lambda spec=spec: count(spec))
         attempt("owners", OWNERS_SCOPE, False, lambda: f"{sum(1 for _ in api.owners('owners', archived=False))} owners")
+        if asked:
+            attempt("properties", SCHEMAS, True, properties)
+            results += [CheckResult(source, f"property {name}", True, known(name)) for name in asked if definitions]
     return results
 
 
@@ -75,6 +90,7 @@ VENDOR = Vendor(
         Stream("deal_pipelines", "Deal pipelines with their stages, whole at every sync", DEALS.scope),
         Stream("lead_pipelines", "Lead pipelines with their stages", LEADS.scope, optional=True),
         Stream("properties", "Property definitions of all objects", SCHEMAS, optional=True),
+        Stream(LATE, "Properties of deals that funnel.yml names since they were last read", DEALS.scope),
         Stream("deal_contacts", "Contacts of each deal", DEALS.scope),
         Stream("deal_companies", "Companies of each deal", DEALS.scope),
         Stream("absences", "Records that were known and are neither live, archived nor merged any more (purged)"),

@@ -139,7 +139,7 @@ class Api:
             params["propertiesWithHistory"] = ",".join(spec.history)
         if after:
             params["after"] = after
-        answer = self.client.get(spec.name, self.path("objects", spec.name), params, check=_turning(after))
+        answer = self.client.get(spec.stream, self.path("objects", spec.name), params, check=_turning(after))
         return answer["results"], _after(answer)
 
     def batch(self, spec: ObjectSpec, ids: Sequence[int], *, archived: bool = False) -> list[Json]:
@@ -165,7 +165,7 @@ class Api:
             "after": str(after),
         }
         answer = self.client.post(
-            spec.name, self.path("objects", f"{spec.name}/search"), body,
+            spec.stream, self.path("objects", f"{spec.name}/search"), body,
             check=lambda a: _has_results(a) or (None if isinstance(a.get("total"), int) else "an answer without total"),
         )  # fmt: skip
         rows = [

@@ -15,6 +15,8 @@ from ingestion.landing import WindowWriter
 from ingestion.redaction import redact
 from ingestion.sources.hubspot.api import ASSOCIATION_INPUTS, Api, Json
 from ingestion.sources.hubspot.held import links_hash
+from ingestion.sources.hubspot.late import STREAM as LATE
+from ingestion.sources.hubspot.late import late_records, late_spec
 from ingestion.sources.hubspot.objects import DEALS, OBJECTS, ObjectSpec
 from ingestion.sources.hubspot.pull import ObjectPull, chunks
 from ingestion.sources.hubspot.state import OVERLAP, ObjectState, State, fingerprint, instant
@@ -119,14 +121,37 @@ class Extraction:
                 continue
             rows += [{"id": f"{spec.name}:{d['name']}", "object": spec.name, **d} for d in definitions if d.get("name")]
             names = {d["name"] for d in definitions if d.get("name")}
+            if spec is DEALS:
+                self.reports[spec.name].warnings += tuple(
+                    f"property {name} of funnel.yml is not known at the source: it is null"
+                    for name in sorted(self.pull.asked.keys() - names)
+                )
             gone = (self.state.properties.get(spec.name) or set()) - names
             self.reports[spec.name].warnings += tuple(
                 f"property {name} was removed at the source: records read from now on have no value of it"
-                for name in sorted(gone & {*spec.properties, *spec.history})
+                for name in sorted(gone & {*self._asked(spec).properties, *spec.history})
             )
         listed = self.state.listing
         if self.pull.full or listed.is_old(datetime.now(UTC)) or listed.records != {row["id"]: row for row in rows}:
             self._land_whole("properties", rows)
+
+    def _asked(self, spec: ObjectSpec) -> ObjectSpec:
+        """What is asked of an object: of deals also what funnel.yml names."""
+        return spec.with_asked(self.pull.asked) if spec is DEALS else spec
+
+    def _late_properties(self, state: ObjectState) -> None:
+        """Deals read before lack what funnel.yml names since: read just that, before anything else of this sync."""
+        started, late = time.monotonic(), late_spec(DEALS, self.pull.asked, state.asked)
+        if late is None:
+            return
+        with ExitStack() as stack:
+            writer = self._write(stack, LATE, "full")
+            for record in late_records(self.api, late):
+                writer.write(record)
+                self.pull.progress(self.source, LATE, writer.rows, len(state.live) + len(state.archived))
+            self._commit(writer, started, details={"asked": list(late.properties), "history": list(late.history)})
+        counts = self.api.client.counts(LATE)
+        self.reports[LATE].requests, self.reports[LATE].retries = counts.requests, counts.retries
 
     def _object_unit(self, spec: ObjectSpec) -> Callable[[], None]:
         return lambda: self._object(spec, self.state.objects.get(spec.name) or ObjectState())
@@ -136,10 +161,12 @@ class Extraction:
         started, clock = datetime.now(UTC), time.monotonic()
         stream: Stream = self.vendor.stream(spec.name)
         kind = "full" if self.pull.full or state.resume is None else "incremental"
+        if spec is DEALS and kind == "incremental":
+            self._late_properties(state)
         with ExitStack() as stack:
             writer = self._write(stack, spec.name, kind)
             pull = ObjectPull(
-                self.api, spec, state, writer,
+                self.api, self._asked(spec), state, writer,
                 redact=lambda record: redact(record, stream.personal, self.pull.pii_key),
                 progress=lambda rows, expected: self.pull.progress(self.source, spec.name, rows, expected),
                 as_of=self.pull.as_of,
@@ -166,6 +193,7 @@ class Extraction:
                     "resume_ms": resume, "high_ms": high, "began_ms": pull.began, "fingerprint": fingerprint(spec),
                     "as_of": self.pull.as_of and self.pull.as_of.isoformat(), "swept_ms": pull.swept,
                     "sweep": pull.sweep and pull.sweep.as_details(), "history_differs": len(pull.differing),
+                    **({"asked": dict(self.pull.asked)} if spec is DEALS else {}),
                 },
             )  # fmt: skip
             self.reports[spec.name].warnings += tuple(_noticed(pull))

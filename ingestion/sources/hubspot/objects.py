@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 PAGE, PAGE_WITH_HISTORY = 100, 50
 """The API's caps for lists and batch reads; 50 is enforced as soon as a history is asked for."""
@@ -28,6 +29,18 @@ class ObjectSpec:
     properties: tuple[str, ...]
     history: tuple[str, ...] = ()
     associations: tuple[str, ...] = ()
+    counted_as: str = ""
+    """Stream that its requests count for, where that is not the object's own."""
+
+    @property
+    def stream(self) -> str:
+        return self.counted_as or self.name
+
+    def with_asked(self, asked: Mapping[str, bool]) -> ObjectSpec:
+        """The same with more properties: {name: with its history?}."""
+        more = tuple(name for name in asked if name not in self.properties)
+        tracked = tuple(name for name, history in asked.items() if history and name not in self.history)
+        return replace(self, properties=self.properties + more, history=self.history + tracked)
 
     @property
     def link_streams(self) -> dict[str, str]:

@@ -38,7 +38,7 @@ def live_pages(api: Api, spec: ObjectSpec) -> Iterator[list[Json]]:
     if not after:
         return
     ids = [number for record in first if (number := identity(record)) is not None]
-    latency = api.client.counts(spec.name).latency
+    latency = api.client.counts(spec.stream).latency
     if latency > SLOW_ANSWER and ids == sorted(ids) and numeric_cursor(after, ids[-1] if ids else None):
         total, _ = api.search(spec, [], limit=1)
         if total / spec.page >= PAGES_WORTH_SPLITTING:

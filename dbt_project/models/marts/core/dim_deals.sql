@@ -1,3 +1,5 @@
+{{ config(post_hook="{{ comment_on_properties(this) }}") }}
+{%- set properties = var('deal_properties') | select('mapping') | list %}
 -- One row per deal ever seen, as it was at as_of: open, closed, deleted and merged-away ones alike.
 with
 
@@ -136,7 +138,13 @@ select
     cast(null as decimal(18, 2)) as available_amount,
     coalesce(abs({{ to_reporting_date('described.closed_at') }} - described.close_date) > 3, false) as is_backdated,
     coalesce(described.first_stage_at > described.source_created_at + interval '1 day', false) as is_history_truncated
+    {%- for property in properties %},
+    properties.{{ property.column }}
+    {%- endfor %}
 from described
+{%- if properties %}
+left join {{ ref('int_deal_properties') }} as properties on described.deal_key = properties.deal_key
+{%- endif %}
 left join links on described.deal_key = links.deal_key
 left join {{ ref('int_deal_currencies') }} as currencies on described.deal_key = currencies.deal_key
 {{ join_rate(

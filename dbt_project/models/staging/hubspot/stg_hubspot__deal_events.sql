@@ -7,6 +7,9 @@
 -- One row per event of a tracked field of a deal, out of all versions ever landed: an event once seen stays, also
 -- when a later answer is truncated. Deals with anything new are computed whole; all rows of a deal carry its newest
 -- window_seq, which is what the models after this one select by.
+{%- set amount = 'amount_property' if var('amount_properties') is mapping and var('amount_properties') else none %}
+{%- set properties = var('deal_properties') | select('mapping') | list %}
+{%- set asked, tracked = properties or amount, properties | selectattr('tracked') | list %}
 with
 {% if is_incremental() %}
 affected as (
@@ -28,6 +31,14 @@ affected as (
         {{ json_text('record', '$.object_id') }}
     from {{ source('raw_hubspot', 'hubspot__absences') }}
     where window_seq > {{ seen_up_to() }} and record_id like 'deals:%'
+    {%- if asked %}
+    union
+    select
+        source,
+        record_id
+    from {{ source('raw_hubspot', 'hubspot__deal_properties') }}
+    where window_seq > {{ seen_up_to() }}
+    {%- endif %}
 ),
 {% endif %}
 
@@ -50,6 +61,7 @@ version_rows as (
         is_archived,
         coalesce(archived_at, updated_at, extracted_at) as archived_at,
         state_at,
+        pipeline_id,
         window_seq,
         part,
         line
@@ -91,6 +103,22 @@ merged as (
     {% endif %}
 ),
 
+{%- if asked %}
+-- Properties that funnel.yml named later were read alone.
+late_answers as ( -- noqa: ST03
+    select
+        source,
+        record_id as source_deal_id,
+        extracted_at,
+        window_seq,
+        {{ json_events('record') }} as r
+    from {{ source('raw_hubspot', 'hubspot__deal_properties') }}
+    {% if is_incremental() %}
+    where (source, record_id) in (select affected.source, affected.source_deal_id from affected)
+    {% endif %}
+),
+{%- endif %}
+
 -- Deals by number: sorting millions of entries by one integer costs half of sorting them by connection, id and field.
 deals as (
     select
@@ -104,6 +132,14 @@ deals as (
         select source, source_deal_id, window_seq from absences
         union all
         select source, loser_id, window_seq from merged
+        {%- if asked %}
+        union all
+        -- of a deal that was read before, and not one that was first seen later
+        select late_answers.source, late_answers.source_deal_id, late_answers.window_seq
+        from late_answers
+        semi join version_rows
+            on late_answers.source = version_rows.source and late_answers.source_deal_id = version_rows.source_deal_id
+        {%- endif %}
     ) as inputs
     group by source, source_deal_id
 ),
@@ -117,6 +153,12 @@ versions as (
             order by version_rows.window_seq, version_rows.state_at, version_rows.part, version_rows.line
         ) as version_number,
         count(*) over (partition by deals.deal_number) as version_count
+        {%- if asked %},
+        lead(version_rows.window_seq) over (
+            partition by deals.deal_number
+            order by version_rows.window_seq, version_rows.state_at, version_rows.part, version_rows.line
+        ) as next_seq
+        {%- endif %}
     from version_rows
     inner join deals
         on version_rows.source = deals.source and version_rows.source_deal_id = deals.source_deal_id
@@ -131,6 +173,10 @@ parsed as (
         versions.updated_at,
         versions.created_at,
         versions.window_seq,
+        {%- if asked %}
+        versions.source,
+        versions.next_seq,
+        {%- endif %}
         {{ json_events('raw_deals.record') }} as r
     from versions
     inner join {{ source('raw_hubspot', 'hubspot__deals') }} as raw_deals
@@ -140,17 +186,80 @@ parsed as (
             and versions.line = raw_deals.line
 ),
 
+{%- if asked %}
+
+-- What was read alone belongs to the version that was the newest then; of one property the last answer counts.
+answers as (
+    select
+        parsed.deal_number,
+        parsed.version_number,
+        parsed.version_count,
+        late_answers.extracted_at,
+        parsed.updated_at,
+        parsed.created_at,
+        late_answers.window_seq,
+        parsed.source,
+        late_answers.r
+    from parsed
+    inner join versions on parsed.deal_number = versions.deal_number and parsed.version_number = versions.version_number
+    inner join late_answers
+        on
+            versions.source = late_answers.source
+            and versions.source_deal_id = late_answers.source_deal_id
+            and versions.window_seq < late_answers.window_seq
+            and (versions.next_seq is null or versions.next_seq > late_answers.window_seq)
+    union all
+    select
+        deal_number,
+        version_number,
+        version_count,
+        extracted_at,
+        updated_at,
+        created_at,
+        window_seq,
+        source,
+        r
+    from parsed
+),
+
+amounts as (
+    select
+        deal_number,
+        {{ amount_property_of('source', 'pipeline_id') }} as amount_property
+    from versions
+    where version_number = version_count
+),
+{%- endif %}
+
 -- History entries of every version ------------------------------------------------------------------------------
-histories as (
+{{ 'told_histories' if asked else 'histories' }} as (
     select
         deal_number,
         version_number,
         version_count,
         extracted_at,
         window_seq,
+        {%- if asked %}
+        source,
+        {%- endif %}
         {{ explode('map_entries(r.propertiesWithHistory)', 'history') }}
-    from parsed
+    from {{ 'answers' if asked else 'parsed' }}
 ),
+
+{%- if asked %}
+
+histories as (
+    select
+        told_histories.*,
+        amounts.amount_property
+    from told_histories
+    inner join amounts on told_histories.deal_number = amounts.deal_number
+    qualify row_number() over (
+        partition by told_histories.deal_number, told_histories.version_number, told_histories.history.key
+        order by told_histories.window_seq desc
+    ) = 1
+),
+{%- endif %}
 
 entries as (
     select
@@ -159,10 +268,23 @@ entries as (
         version_count,
         extracted_at,
         window_seq,
-        {{ hubspot_deal_field('history.key') }} as field,
+        {{ hubspot_deal_field('history.key', amount) }} as field,
         {{ explode_positions('history.value', 'entry') }}
     from histories
-    where {{ hubspot_deal_field('history.key') }} is not null
+    where {{ hubspot_deal_field('history.key', amount) }} is not null
+    {%- if tracked %}
+    union all
+    select
+        deal_number,
+        version_number,
+        version_count,
+        extracted_at,
+        window_seq,
+        {{ hubspot_tracked_field('history.key', 'source') }} as field,
+        {{ explode_positions('history.value', 'entry') }}
+    from histories
+    where {{ hubspot_tracked_field('history.key', 'source') }} is not null
+    {%- endif %}
 ),
 
 typed as (
@@ -239,7 +361,7 @@ last_events as (
     group by series
 ),
 
-properties as (
+{{ 'told_properties' if asked else 'properties' }} as (
     select
         deal_number,
         version_number,
@@ -248,23 +370,56 @@ properties as (
         updated_at,
         created_at,
         window_seq,
+        {%- if asked %}
+        source,
+        {%- endif %}
         {{ explode('map_entries(r.properties)', 'property') }}
-    from parsed
+    from {{ 'answers' if asked else 'parsed' }}
 ),
 
+{%- if asked %}
+
+properties as (
+    select
+        told_properties.*,
+        amounts.amount_property
+    from told_properties
+    inner join amounts on told_properties.deal_number = amounts.deal_number
+    qualify row_number() over (
+        partition by told_properties.deal_number, told_properties.version_number, told_properties.property.key
+        order by told_properties.window_seq desc
+    ) = 1
+),
+{%- endif %}
+
 -- A property that the answer lacks altogether (removed at the source) has no row here: that is no change of the deal.
+fields as (
+    select
+        *,
+        {{ hubspot_deal_field('property.key', amount) }} as field
+    from properties
+    where {{ hubspot_deal_field('property.key', amount) }} is not null
+    {%- if tracked %}
+    union all
+    select
+        *,
+        {{ hubspot_tracked_field('property.key', 'source') }} as field
+    from properties
+    where {{ hubspot_tracked_field('property.key', 'source') }} is not null
+    {%- endif %}
+),
+
 property_values as (
     select
-        {{ series_of('deal_number', hubspot_deal_field('property.key')) }} as series,
+        {{ series_of('deal_number', 'field') }} as series,
         version_number,
         version_count,
         extracted_at,
         updated_at,
         created_at,
         window_seq,
-        {{ hubspot_field_value(hubspot_deal_field('property.key'), blank_to_null('property.value')) }} as value
-    from properties
-    where {{ hubspot_deal_field('property.key') }} is not null
+        {{ hubspot_field_value('field', blank_to_null('property.value')) }} as value
+    from fields
 ),
 
 -- The newest version disagrees with the history: the change was not recorded by the source.

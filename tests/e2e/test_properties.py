@@ -1,0 +1,181 @@
+"""Properties that funnel.yml names after deals were read: columns, events and amounts equal the world's truth, and what
+is asked of the source for it is counted.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from ingestion.sandbox import custom, truth
+from ingestion.sandbox.model import iso
+from ingestion.sandbox.serve import Sandbox
+from ingestion.sandbox.world import World
+from ingestion.settings import load_settings
+from orchestration import dbt_build
+from orchestration.home import Home
+from orchestration.session import Request, Session
+
+RENEWALS = "2209100"
+CONFIG = f"""
+properties:
+  hubspot:
+    deals:
+      industry_segment: {{label: "Segment, the customer's"}}
+      expected_margin: {{label: Expected margin, type: money, history: true}}
+      closed_lost_reason: {{type: number}}
+      no_such_property: {{type: date, history: true}}
+amount_property: {{hubspot: {{"{RENEWALS}": hs_arr}}}}
+"""
+
+
+@dataclass
+class Told:
+    """What is left of the story: the world, the warehouse, the truth of its deals, the reports of the late sync."""
+
+    world: World
+    warehouse: Path
+    deals: list[dict[str, Any]]
+    month_ends: list[dict[str, Any]]
+    late: Any
+    warnings: list[str]
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.warehouse), read_only=True) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            return connection.execute(sql).fetchall()
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+    home = tmp_path_factory.mktemp("home")
+    with Sandbox(World(seed=5, deals=150), rate=None, search_rate=None) as sandbox:
+        world = sandbox.world
+
+        def look() -> Session:
+            env = {"HUBSPOT_ACCESS_TOKEN": "sandbox-token", "HUBSPOT_API_BASE": sandbox.url, "FUNNEL_PII_KEY": "x"}
+            as_of = datetime.fromtimestamp(world.now / 1000, UTC) + timedelta(milliseconds=1)
+            session = Session(Request(), load_settings(env, home), str(uuid.uuid4()), as_of, datetime.now(UTC))
+            Home(home).prepare()
+            session.begin()
+            reports = session.extract("hubspot")
+            assert [str(report.error) for report in reports if report.error] == []
+            session.load()
+            return session
+
+        look()
+        world.advance(20)
+        (home / "funnel.yml").write_text(CONFIG)
+        late = look()
+        world.advance(25)
+        last = look()
+        nodes = dbt_build.build(
+            last, select=["+dim_deals", "+rejected_records", "+fct_deal_events", "+fct_pipeline_month_end"]
+        )
+        wrong = [n for n in nodes if n.status == "fail" or (n.status == "error" and n.kind != "test")]
+        assert [(node.name, node.message) for node in wrong] == []
+        deals, ends = (list(truth.rows(world, table, as_of=iso(world.now + 1))) for table in ("deals", "month_ends"))
+        report = next(r for r in late.reports if r.stream == "deal_properties")
+        yield Told(world, last.path, deals, ends, report, [w for r in late.reports for w in r.warnings])
+
+
+def test_columns_are_typed_and_equal_the_truth(told: Told) -> None:
+    ours = told.rows("select deal_key, x_industry_segment, x_expected_margin from marts.dim_deals order by 1")
+    theirs = [
+        (row["deal_key"], row.get("industry_segment"), row.get("expected_margin") and Decimal(row["expected_margin"]))
+        for row in sorted(told.deals, key=lambda row: row["deal_key"])
+    ]
+    assert ours == theirs
+    assert len({segment for _, segment, _ in ours}) == 5
+
+
+def test_labels_are_comments_and_types_those_of_funnel_yml(told: Told) -> None:
+    columns = told.rows("""select column_name, data_type, comment from duckdb_columns()
+                           where schema_name = 'marts' and table_name = 'dim_deals'
+                                 and starts_with(column_name, 'x_')
+                           order by column_index""")
+    assert columns == [
+        ("x_industry_segment", "VARCHAR", "Segment, the customer's (hubspot:industry_segment)"),
+        ("x_expected_margin", "DECIMAL(18,2)", "Expected margin (hubspot:expected_margin)"),
+        ("x_closed_lost_reason", "DOUBLE", "closed_lost_reason (hubspot:closed_lost_reason)"),
+        ("x_no_such_property", "DATE", "no_such_property (hubspot:no_such_property)"),
+    ]
+
+
+def test_what_does_not_parse_is_null_and_told_of(told: Told) -> None:
+    [(filled,)] = told.rows("select count(x_closed_lost_reason) + count(x_no_such_property) from marts.dim_deals")
+    assert filled == 0
+    [(wrong,)] = told.rows("select count(*) from marts.dim_deals where lost_reason is not null")
+    rejects = told.rows("""select stream, reason, count(*), count(distinct record_id) from meta.rejected_records
+                           where reason like '%closed_lost_reason%' group by all""")
+    assert rejects == [("deal_properties", "property closed_lost_reason: not a number", wrong, wrong)]
+    assert wrong > 10
+    assert told.warnings == ["property no_such_property of funnel.yml is not known at the source: it is null"]
+
+
+def test_amounts_of_a_pipeline_are_those_of_its_property(told: Told) -> None:
+    """Now and at every month end; of the pipeline that the deal names now."""
+    ours = told.rows("select deal_key, amount from marts.dim_deals where outcome <> 'void' order by 1")
+    ours += told.rows("select deal_key, amount from marts.fct_pipeline_month_end order by month_end, 1")
+    deals = sorted((row for row in told.deals if row["outcome"] != "void"), key=lambda row: row["deal_key"])
+    ends = sorted(told.month_ends, key=lambda row: (row["month_end"], row["deal_key"]))
+    assert ours == [(row["deal_key"], worth(told.world, row)) for row in deals + ends]
+    assert sum(named_pipeline(told.world, row) == RENEWALS for row in deals) > 10
+
+
+def named_pipeline(world: World, row: dict[str, Any]) -> str | None:
+    """The pipeline that the deal itself names now."""
+    return world.objects["deals"][int(row["deal_key"].split(":")[1])].value("pipeline", world.now)
+
+
+def worth(world: World, row: dict[str, Any]) -> Decimal | None:
+    """The amount as our tables must have it: of renewals hs_arr."""
+    if row["amount"] is None:
+        return None
+    return Decimal(custom.part("hs_arr", row["amount"]) if named_pipeline(world, row) == RENEWALS else row["amount"])
+
+
+def test_changes_of_a_tracked_property_are_events(told: Told) -> None:
+    """One for one those of the amount it follows, of deals whose amount is the usual property."""
+    events = {
+        field: told.rows(f"""select deal_key, effective_at, sequence, round(new_value::decimal(18, 2) * {share}, 2)
+                             from marts.fct_deal_events
+                             where field = '{field}' and deal_key not in
+                                 (select deal_key from intermediate.int_deals where pipeline_id = '{RENEWALS}')
+                             order by 1, 2, 3""")
+        for field, share in (("expected_margin", 1), ("amount", 0.2))
+    }
+    assert len(events["amount"]) > 150
+    apart = [
+        pair for pair in zip(events["amount"], events["expected_margin"], strict=True) if pair[0][:3] != pair[1][:3]
+    ]
+    assert apart == []
+    assert told.rows("select count(*) from marts.fct_deal_events where field in ('hs_arr', 'closed_lost_reason')") == [
+        (0,)
+    ]
+    [(seen_late,)] = (
+        told.rows("""select count(*) from marts.fct_deal_events join raw._windows on stream = 'deal_properties'
+                                  where field = 'expected_margin' and recorded_at = extracted_at""")
+    )
+    assert seen_late > 100
+
+
+def test_adding_properties_read_just_these_and_only_once(told: Told) -> None:
+    live, archived = told.rows("""select count(*) filter (not a), count(*) filter (a) from (
+        select record_id, max_by((record->>'archived')::boolean, window_seq) as a from raw.hubspot__deals
+        where window_seq < (select max(window_seq) from raw.hubspot__deal_properties) group by 1)""")[0]
+    assert told.late.rows >= live + archived - 5
+    assert told.late.requests <= live // 50 + archived // 50 + 4
+    [windows] = told.rows(
+        "select count(distinct window_id), any_value(json_keys(record->'properties')) from raw.hubspot__deal_properties"
+    )
+    assert windows[0] == 1
+    assert set(windows[1]) == {"industry_segment", "expected_margin", "hs_arr"}

@@ -16,7 +16,7 @@ from orchestration.session import Session
 REJECTED_SHARE = 0.01
 REJECTS = "meta.rejected_records"
 OPTIONAL = {"deal_properties": "deals"}
-"""Streams whose rejects cost a column's value and no record, so that they warn only: {stream: whose records they are of}."""
+"""{stream: whose records it is about} where a reject costs a column's value and no record: a warning, never more."""
 
 
 def gate(session: Session, guard: Guard) -> list[Check]:
@@ -64,11 +64,12 @@ def rejected(session: Session) -> list[Check]:
             total = connection.execute(
                 f"select count(distinct record_id) from {table} where source = ?", [row["source"]]
             ).fetchone()
+            limit = float("inf") if stream in OPTIONAL else REJECTED_SHARE
             share = row["records"] / max(1, (total[0] if total else 0) + row["without_key"])
             found.append(
                 Check(
                     f"rejected_share.{row['source']}.{stream}", REJECTS,
-                    "fail" if share > REJECTED_SHARE and stream not in OPTIONAL else "warn", "rejects", row["records"], row["sample"][:400],
+                    "fail" if share > limit else "warn", "rejects", row["records"], row["sample"][:400],
                     f"{share:.2%} of the stream's records could not be used (more than {REJECTED_SHARE:.0%} refuses);",
                 )
             )  # fmt: skip

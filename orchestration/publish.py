@@ -230,6 +230,7 @@ def _write_tables(session: Session, folder: Path, manifest: Mapping[str, Any]) -
             private = ", ".join(PRIVATE.get(table.split(".")[1], ()))
             columns = f"* exclude ({private})" if private else "*"
             connection.execute(f"create table p.{table} as select {columns} from w.{table}")
+        _copy_comments(connection)
         built = "run_id = $1 or (kind = 'dbt' and run_id = (select run_id from w.meta.run_clock))"
         connection.execute(
             f"create table p.meta.check_results as from w.meta.check_results where {built}", [session.run_id]
@@ -251,6 +252,17 @@ def _write_tables(session: Session, folder: Path, manifest: Mapping[str, Any]) -
     return tables
 
 
+def _copy_comments(connection: duckdb.DuckDBPyConnection) -> None:
+    """Comments on columns (labels of funnel.yml's properties) of w on the tables of p; a copy of rows has none."""
+    commented = connection.execute(
+        """select schema_name, table_name, column_name, ours.comment from duckdb_columns() as ours
+           join duckdb_columns() as theirs using (schema_name, table_name, column_name)
+           where ours.database_name = 'w' and theirs.database_name = 'p' and ours.comment is not null"""
+    ).fetchall()
+    for schema, table, column, comment in commented:
+        connection.execute(f"comment on column p.{schema}.{table}.{column} is '{quoted(comment)}'")
+
+
 def files_of(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
@@ -267,6 +279,6 @@ def _iso(instant: datetime | None) -> str | None:
     return instant.astimezone(UTC).isoformat() if instant else None
 
 
-def quoted(path: Path) -> str:
-    """A path within single quotes of SQL."""
+def quoted(path: Path | str) -> str:
+    """A path or text within single quotes of SQL."""
     return str(path).replace("'", "''")

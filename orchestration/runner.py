@@ -15,6 +15,7 @@ from typing import Any
 from ingestion.settings import Settings
 from orchestration import freshness, shape, signals, warehouse
 from orchestration.clock import check_range, parse_as_of
+from orchestration.config_check import check_config
 from orchestration.errors import FAILED, PARTIAL, PUBLISHED, REFUSED, FunnelError, WrongUse, exit_code, explain
 from orchestration.home import Home, write_atomically
 from orchestration.lock import RunLock
@@ -53,6 +54,7 @@ def run(settings: Settings, request: Request, *, say: Say, progress: Progress | 
     as_of = parse_as_of(request.as_of, settings.config.reporting_timezone, now)
 
     def begin() -> Session:
+        check_config(settings)
         check_range(as_of, warehouse.first_event(settings.warehouse), now)
         return Session(request, settings, str(uuid.uuid4()), as_of, now, say=say, progress=progress)
 

@@ -11,12 +11,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ingestion.errors import ConfigError, SourceError
+from ingestion.errors import SourceError
 from ingestion.loading import LoadReport, load_new, read_state
 from ingestion.settings import Connection, Settings
 from ingestion.stream import StreamReport
 from orchestration import warehouse
 from orchestration.alerts import Alert
+from orchestration.config_check import check_config, check_connections
 from orchestration.errors import WrongUse, explain, nothing_extracted
 from orchestration.home import Home
 from orchestration.ledger import Check
@@ -85,7 +86,11 @@ class Session:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
 
     def begin(self) -> dict[str, int]:
-        """Write the clock and the configuration that models read; returns configured rows by table."""
+        """Write the clock and the configuration that models read; returns configured rows by table.
+
+        Errors: ConfigError where funnel.yml names a stage or pipeline that nobody ever saw.
+        """
+        check_config(self.settings)
         warehouse.prepare(self.path)
         warehouse.write_run_clock(self.path, self.as_of, self.run_id, self.started_at)
         return warehouse.write_configuration(self.path, self.settings, self.home.rates)
@@ -143,7 +148,7 @@ def find(run_id: str) -> Session | None:
 
 
 def check_sources(settings: Settings, sources: tuple[str, ...]) -> None:
-    """WrongUse where no connection is configured, or one is asked for that is not; ConfigError for a budget of none."""
+    """Errors: WrongUse where no connection is configured, or one is asked for that is not; see check_connections."""
     names = [connection.name for connection in settings.connections]
     if not names:
         raise WrongUse(
@@ -151,9 +156,6 @@ def check_sources(settings: Settings, sources: tuple[str, ...]) -> None:
             "Set HUBSPOT_ACCESS_TOKEN (in the environment, or in .env in the working directory or FUNNEL_HOME), "
             "or try `funnel demo`, which needs none.",
         )
-    if strange := sorted(set(settings.config.staleness_hours) - {"default", *names}):
-        raise ConfigError(
-            f"funnel.yml: staleness_hours: {', '.join(strange)} is no connection. Known: default, {', '.join(names)}."
-        )
+    check_connections(settings)
     if unknown := [name for name in sources if name not in names]:
         raise WrongUse(f"--source {', '.join(unknown)} is not configured.", f"Configured: {', '.join(names)}.")

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestration import cli, webhook
+from ingestion.settings import load_settings
+from orchestration import cli, warehouse, webhook
+from orchestration.config_check import check_config, check_connections
 from tests.orchestration.receiver import Receiver
 
 Funnel = Callable[..., tuple[int, str]]
@@ -45,7 +47,15 @@ def funnel(
         ("\nfiscal_year_start_month: soon\n", "line 2: fiscal_year_start_month: Input should be a valid integer"),
         ("stages: [1]\n", "line 1: stages: Input should be a valid dictionary"),
         ("staleness_hours:\n  default: -1\n", "line 1: staleness_hours: default: -1 is not a positive number of hours"),
-        ("staleness_hours: {hubpsot: 4}\n", "staleness_hours: hubpsot is no connection. Known: default, hubspot."),
+        (
+            "\nstaleness_hours: {hubpsot: 4}\n",
+            "line 2: staleness_hours.hubpsot: there is no such connection. Known: hubspot.",
+        ),
+        (
+            "properties:\n  hubspot: {}\n  emea: {deals: {margin: {}}}\n",
+            "line 3: properties.emea: there is no such connection. Known: hubspot.",
+        ),
+        ("amount_property:\n  hubspot: {default: 12}\n", "line 2: amount_property.hubspot.default: Input should be"),
     ],
 )
 def test_wrong_configuration_is_2_and_nothing_is_run(funnel: Funnel, tmp_path: Path, text: str, reason: str) -> None:
@@ -54,6 +64,58 @@ def test_wrong_configuration_is_2_and_nothing_is_run(funnel: Funnel, tmp_path: P
     assert reason in said
     assert not (tmp_path / "warehouse.duckdb").exists()
     assert not (tmp_path / "landing").exists()
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> None:
+    """A warehouse that knows one pipeline with two stages of hubspot, and one connection that is not configured now."""
+    with warehouse.connect(tmp_path / "warehouse.duckdb") as connection:
+        connection.execute(
+            """create schema marts; create schema raw; create table raw._windows as select 'old' as source;
+            create table marts.dim_pipelines as
+                select 'hubspot' as source, 'hubspot:default' as pipeline_key, 'Sales' as pipeline_name;
+            create table marts.dim_stages as select 'hubspot' as source, * from (values
+                ('hubspot:default:11', 'Talks'), ('hubspot:default:a%3Ab', 'Odd')) stages(stage_key, stage_name)"""
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            "stages:\n  hubspot:\n    default:\n      '11': meeting\n      '12': void\n",
+            "line 5: stages.hubspot.default.12: there is no such stage. "
+            "Known: hubspot:default:11 (Talks), hubspot:default:a%3Ab (Odd).",
+        ),
+        (
+            "stages:\n  hubspot: {defalt: {'11': meeting}}\n",
+            "line 2: stages.hubspot.defalt: there is no such pipeline. Known: hubspot:default (Sales).",
+        ),
+        (
+            "amount_property:\n  hubspot:\n    default: hs_arr\n    '77': hs_acv\n",
+            "line 4: amount_property.hubspot.77: there is no such pipeline. Known: hubspot:default (Sales).",
+        ),
+    ],
+)
+def test_a_stage_or_pipeline_that_nobody_ever_saw_is_2_and_nothing_is_run(
+    funnel: Funnel, tmp_path: Path, built: None, text: str, reason: str
+) -> None:
+    code, said = funnel(text, "run")
+    assert code == 2
+    assert reason in said
+    assert not list((tmp_path / "landing").glob("*"))
+    with warehouse.connect(tmp_path / "warehouse.duckdb", read_only=True) as connection:
+        assert not warehouse.exists(connection, "meta.run_clock")
+
+
+def test_what_was_seen_once_may_be_named(funnel: Funnel, tmp_path: Path, built: None) -> None:
+    (tmp_path / "funnel.yml").write_text(
+        "stages: {hubspot: {default: {'11': meeting, 'a:b': void}}, old: {default: {'1': void}}}\n"
+        "amount_property: {hubspot: {default: hs_arr}}\nhome_currency: {old: EUR}\n"
+    )
+    settings = load_settings({"HUBSPOT_ACCESS_TOKEN": "pat-x"}, tmp_path)
+    check_connections(settings)
+    check_config(settings)
 
 
 def test_an_unattended_run_with_a_wrong_configuration_is_told_once(funnel: Funnel, receiver: Receiver) -> None:

@@ -63,6 +63,19 @@ def test_published_file_is_plain_old_and_without_private_columns(settings: Setti
     assert b"the raw record, private" not in file.read_bytes()
 
 
+def test_labels_of_columns_are_published(settings: Settings) -> None:
+    session = session_of(settings)
+    fill(session, 1)
+    with warehouse.connect(session.path) as connection:
+        connection.execute("comment on column marts.dim_deals.value is 'The deal''s worth (hubspot:value)'")
+    publish(session)
+    with duckdb.connect(
+        str((settings.published / "current" / "funnel.duckdb").resolve()), read_only=True
+    ) as connection:
+        comments = connection.execute("select column_name, comment from duckdb_columns() where comment is not null")
+        assert comments.fetchall() == [("value", "The deal's worth (hubspot:value)")]
+
+
 def test_unchanged_tables_are_not_published_again_unless_asked(settings: Settings) -> None:
     first = published(settings, 1)
     again = session_of(settings, "00000002-run", AS_OF + timedelta(days=2))

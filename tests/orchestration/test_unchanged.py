@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ingestion.config import Config
 from ingestion.loading import prepare
 from ingestion.settings import Settings
 from orchestration import unchanged, warehouse
@@ -155,3 +156,11 @@ def test_tables_that_were_never_published_are_built(built: Session) -> None:
     (built.home.published / "current").unlink()
     assert table_contents(built)
     assert not stands_after_begin(built)
+
+
+def test_a_changed_list_of_properties_is_another_project(settings: Settings) -> None:
+    given = Config(properties={"hubspot": {"deals": {"margin": {"type": "money"}}}})
+    amounts = Config(amount_property={"hubspot": {"default": "hs_arr"}})
+    told = [unchanged.dbt_build.fingerprint(replace(settings, config=c)) for c in (Config(), given, amounts, Config())]
+    assert len(set(told)) == 3
+    assert told[0] == told[3]

@@ -8,8 +8,8 @@ import duckdb
 import pytest
 
 from ingestion.settings import Settings
-from orchestration import status
 from orchestration.home import Home
+from orchestration.published import query
 from orchestration.wave_signals import wave_alerts
 from tests.orchestration.conftest import AS_OF, session_of
 
@@ -44,7 +44,7 @@ def told(settings: Settings):
         link = Home(settings.home).published / "current"
         if not link.is_symlink():
             link.symlink_to(release)
-        assert status.query(link, "select count(*) as n from marts.dim_deals")[0]["n"] == LIVE + deals
+        assert query(link, "select count(*) as n from marts.dim_deals")[0]["n"] == LIVE + deals
         return [(a.kind, sorted(a.members), a.text) for a in wave_alerts(session_of(settings))]
 
     return ask

@@ -15,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +29,19 @@ TABLES = (
 )  # fmt: skip
 
 
-def build(home: Path) -> dict[str, Any]:
-    """One dbt build of the warehouse in `home`, with its data tests; in this process."""
+@dataclass(frozen=True)
+class Fixed:
+    """CPU seconds of dbt's start and its nodes: as measured with next to nothing to do, and as the issue allows."""
+
+    measured: float
+    allowed: float
+
+    def items(self) -> tuple[tuple[str, float], ...]:
+        return (("measured", self.measured), ("allowed", self.allowed))
+
+
+def build(home: Path, hours: float = 0) -> dict[str, Any]:
+    """One dbt build of the warehouse in `home`, with its data tests; in this process. `hours`: how far the clock is."""
     from ingestion.config import Config
     from ingestion.settings import Connection, Secret, Settings
     from orchestration import dbt_build, warehouse
@@ -38,7 +51,8 @@ def build(home: Path) -> dict[str, Any]:
     settings = Settings(home, (connection,), Config(), Secret("none"), 3)
     Home(home).prepare()
     warehouse.prepare(settings.warehouse)
-    warehouse.write_run_clock(settings.warehouse, sales_rows.AS_OF, "bench", sales_rows.AS_OF)
+    as_of = sales_rows.AS_OF + timedelta(hours=hours)
+    warehouse.write_run_clock(settings.warehouse, as_of, "bench", as_of)
     warehouse.write_configuration(settings.warehouse, settings, Home(home).rates)
     subprocess.run([sys.executable, "-m", "benchmarks.warehouse", "parse", str(home)], check=True)
     started, last = time.process_time(), [time.process_time()]
@@ -82,22 +96,23 @@ def plain(home: Path) -> dict[str, Any]:
     return {"cpu": time.process_time() - started, "peak_mb": _peak()}
 
 
-def child(what: str, home: Path) -> dict[str, Any]:
+def child(what: str, home: Path, *arguments: str) -> dict[str, Any]:
     """A measurement in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.warehouse", what, str(home)]
+    command = [sys.executable, "-m", "benchmarks.warehouse", what, str(home), *arguments]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def fixed_part(root: Path) -> float:
+def fixed_part(root: Path) -> Fixed:
     """CPU seconds of a build that has next to nothing to do."""
     home = root / "nothing"
     home.mkdir()
     sales_rows.make(home / "warehouse.duckdb", 100)
     figures = child("build", home)
+    allowed = 5 + 0.06 * figures["nodes"]
     print(f"dbt's fixed part: {figures['cpu']:.1f} CPU s for {figures['nodes']} nodes", end="")
-    print(f" = {figures['cpu'] / (5 + 0.06 * figures['nodes']):.2f} of 5 s and 60 ms a node")
-    return float(figures["cpu"])
+    print(f" = {figures['cpu'] / allowed:.2f} of the allowed {allowed:.1f} (5 s and 60 ms a node)")
+    return Fixed(figures["cpu"], allowed)
 
 
 def same_rows(home: Path) -> None:
@@ -114,27 +129,29 @@ def same_rows(home: Path) -> None:
         connection.execute("drop schema plain cascade")
 
 
-def measure(deals: int, root: Path, fixed: float) -> float:
-    """Full build against the plain script, then a refresh after 0.1 % of the deals changed; prints ratios.
+def measure(deals: int, root: Path, fixed: Fixed) -> float:
+    """Full build against the plain script, then an hour later a refresh after 0.1 % of the deals changed.
 
-    Returns the CPU seconds of the full build over the fixed part.
+    Prints ratios, over the measured and over the allowed fixed part. Returns the full build's CPU s over the measured.
     """
     home = root / str(deals)
     home.mkdir()
     sales_rows.make(home / "warehouse.duckdb", deals)
     script, full = child("plain", home), child("build", home)
     same_rows(home)
-    whole = full["cpu"] - fixed
-    print(f"{deals} deals, raw to marts: {whole:.1f} CPU s over the fixed part, plain {script['cpu']:.1f}", end="")
-    print(f" = {whole / script['cpu']:.2f} (bound 2); peak {full['peak_mb'] / 1024:.1f} GB (bound 6)")
-    print(f"  of these in data tests {full['tests']:.1f}; slowest: {full['slowest']}")
+    told = [f"{(full['cpu'] - part) / script['cpu']:.2f} over the {name} fixed part" for name, part in fixed.items()]
+    print(f"{deals} deals, raw to marts: {full['cpu']:.1f} CPU s, plain {script['cpu']:.1f}: ratio", end=" ")
+    print(f"{', '.join(told)} (bound 2); peak {full['peak_mb'] / 1024:.1f} GB (bound 6)")
+    print(f"  of these in data tests {full['tests']:.1f}; slowest: {full['slowest']}", flush=True)
     changed = sales_rows.change(home / "warehouse.duckdb", deals, 0.001)
-    again = child("build", home)
-    part = again["cpu"] - fixed
-    print(f"refresh after {changed} deals changed: {part:.1f} CPU s over the fixed part", end="")
-    print(f" = {part / whole:.2f} of the full build (bound 0.25); slowest: {again['slowest']}", flush=True)
+    again = child("build", home, "1")
+    told = [
+        f"{(again['cpu'] - part) / (full['cpu'] - part):.2f} over the {name} fixed part" for name, part in fixed.items()
+    ]
+    print(f"refresh an hour and {changed} changed deals later: {again['cpu']:.1f} CPU s: ratio", end=" ")
+    print(f"{', '.join(told)} (bound 0.25); slowest: {again['slowest']}", flush=True)
     shutil.rmtree(home)
-    return whole
+    return float(full["cpu"]) - fixed.measured
 
 
 def _peak() -> float:
@@ -151,8 +168,10 @@ def main(deals: int = DEALS, *, large: bool = False) -> None:
 
 if __name__ == "__main__":
     first = sys.argv[1] if len(sys.argv) > 1 else str(DEALS)
-    if first in ("build", "plain"):
-        print(json.dumps((build if first == "build" else plain)(Path(sys.argv[2]))))
+    if first == "build":
+        print(json.dumps(build(Path(sys.argv[2]), float(sys.argv[3] if len(sys.argv) > 3 else 0))))
+    elif first == "plain":
+        print(json.dumps(plain(Path(sys.argv[2]))))
     elif first == "parse":
         parse(Path(sys.argv[2]))
     else:

@@ -1,9 +1,14 @@
-"""Four incremental runs give, row for row, what one full build over the same raw rows gives."""
+"""Incremental runs give, row for row and after each of them, what one full build over the same raw rows gives: with new
+windows, with a clock that moves on or back, and with another configuration."""
+
+import itertools
+import shutil
 
 import duckdb
 import pytest
-from raw import make_warehouse
-from traps import STEPS
+from chain import read_compiled
+from raw import make_warehouse, set_as_of
+from traps import first, fourth, second, third
 
 TABLES = (
     "staging.stg_hubspot__deal_versions",
@@ -14,44 +19,85 @@ TABLES = (
     "intermediate.int_stages",
     "marts.fct_deal_events",
     "marts.fct_stage_transitions",
+    "marts.fct_pipeline_month_end",
     "marts.dim_stages",
     "marts.dim_stages_history",
     "marts.dim_pipelines",
 )
-MODELS = (
-    "--select",
-    "+fct_stage_transitions",
-    "+fct_deal_events",
-    "+dim_stages",
-    "+dim_stages_history",
-    "+dim_pipelines",
-)
 
 
-def snapshot(path):
-    with duckdb.connect(str(path), read_only=True) as con:
-        con.execute("set TimeZone = 'UTC'")
-        return {table: sorted(con.execute(f"from {table}").fetchall(), key=repr) for table in TABLES}
+def nothing(con):
+    """No new window: the clock alone moves."""
+
+
+def reconfigured(con):
+    """Another category for a stage, and rates where there were none."""
+    con.execute("insert into meta.configured_stages values ('hubspot', 'east', 'shared', 'void')")
+    con.execute("insert into meta.configured_rates values ('USD', 'month_end', null, 0.5)")
+
+
+def other_home(con):
+    """The deals without a currency are in dollars."""
+    con.execute("update meta.configured_sources set home_currency = 'USD'")
+
+
+STEPS = {
+    "first": (first, "2026-06-01T12:00:00Z"),
+    "back_to_february": (nothing, "2026-02-07T09:00:00Z"),
+    "second": (second, "2026-06-25T00:00:00Z"),
+    "third": (third, "2026-07-12T00:00:00Z"),
+    "rest_of_july": (nothing, "2026-07-31T23:00:00Z"),
+    "reconfigured": (reconfigured, "2026-07-31T23:00:00Z"),
+    "before_the_merge": (nothing, "2026-06-10T09:00:00Z"),
+    "fourth": (fourth, "2026-09-01T12:00:00Z"),
+    "other_home": (other_home, "2026-09-02T00:00:00Z"),
+}
+
+
+def snapshot(con):
+    return {table: sorted(con.execute(f"from {table}").fetchall(), key=repr) for table in TABLES}
 
 
 @pytest.fixture(scope="module")
-def both(dbt, tmp_path_factory):
-    """(after four incremental runs, after a full build) as {table: rows}."""
-    path = tmp_path_factory.mktemp("steps") / "warehouse.duckdb"
+def after(dbt, tmp_path_factory):
+    """{step: (tables as the incremental run left them, tables computed anew from the same raw rows)}."""
+    folder = tmp_path_factory.mktemp("steps")
+    path, copy = folder / "steps.duckdb", folder / "warehouse.duckdb"
     make_warehouse(path).close()
-    for step in STEPS:
-        con = duckdb.connect(str(path))
-        con.execute("set TimeZone = 'UTC'")
-        step(con)
-        con.close()
-        dbt(path, "build", *MODELS, "--exclude-resource-type", "test", "unit_test")
-    incremental = snapshot(path)
-    dbt(path, "build", *MODELS, "--full-refresh", "--exclude-resource-type", "test", "unit_test")
-    return incremental, snapshot(path)
+    models = [f"+{table.split('.')[1]}" for table in TABLES if table.startswith("marts")]
+    order, compiled, found = [], {}, {}
+    for name, (step, as_of) in STEPS.items():
+        with duckdb.connect(str(path)) as con:
+            con.execute("set TimeZone = 'UTC'")
+            step(con)
+            set_as_of(con, as_of)
+        results = dbt(path, "build", "--select", *models, "--exclude-resource-type", "test", "unit_test")
+        if not compiled:  # of a run that had nothing to build on: the whole of each model
+            compiled = read_compiled(dbt.target)
+            order = [r.node for r in results if r.node.resource_type == "model" and r.node.name in compiled]
+        shutil.copy(path, copy)
+        with duckdb.connect(str(copy)) as con:
+            con.execute("set TimeZone = 'UTC'")
+            incremental = snapshot(con)
+            for node in order:
+                if node.config.materialized != "view":
+                    con.execute(f"create or replace table {node.schema}.{node.alias} as {compiled[node.name]}")
+            found[name] = (incremental, snapshot(con))
+    return found
 
 
+@pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("table", TABLES)
-def test_incremental_equals_full(both, table):
-    incremental, full = both
+def test_incremental_equals_full(after, table, step):
+    incremental, full = after[step]
     assert len(full[table]) >= 3
     assert incremental[table] == full[table]
+
+
+def test_every_step_changes_what_it_is_about(after):
+    """A step that moves nothing would prove nothing."""
+    marts = {name: incremental for name, (incremental, _) in after.items()}
+    for before, now in itertools.pairwise(STEPS):
+        changed = [table for table in TABLES[6:9] if marts[before][table] != marts[now][table]]
+        assert changed, now
+    assert marts["other_home"]["marts.fct_pipeline_month_end"] != marts["fourth"]["marts.fct_pipeline_month_end"]

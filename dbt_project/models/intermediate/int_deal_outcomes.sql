@@ -3,12 +3,15 @@ with
 
 visits as (
     select
-        deal_key, pipeline_key, stage_key, entered_at,
-        row_number() over (partition by deal_key order by visit_number desc) as age,
-        min(entered_at) over (partition by deal_key) as first_stage_at,
-        cast(count(*) over (partition by deal_key) - 1 as integer) as stage_changes
+        deal_key,
+        max_by(pipeline_key, visit_number) as pipeline_key,
+        max_by(stage_key, visit_number) as stage_key,
+        max_by(entered_at, visit_number) as entered_at,
+        min(entered_at) as first_stage_at,
+        cast(count(*) - 1 as integer) as stage_changes
     from {{ ref('int_stage_visits') }}
     where entered_at < {{ as_of() }}
+    group by 1
 ),
 
 merged as (
@@ -44,7 +47,7 @@ known as (
         least(merged.merged_at, deletions.deleted_at) as deleted_at
     from {{ ref('int_deals') }} as deals
     full outer join merged on deals.deal_key = merged.deal_key
-    left join visits on deals.deal_key = visits.deal_key and visits.age = 1
+    left join visits on deals.deal_key = visits.deal_key
     left join {{ ref('int_stages') }} as stages on visits.stage_key = stages.stage_key
     left join deletions on deals.deal_key = deletions.deal_key
     left join events on deals.deal_key = events.deal_key

@@ -1,9 +1,22 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ drop_touched() }}",
+    post_hook="{{ remember_build() }}"
+) }}
 -- One row per observed change of one tracked field of a deal before as_of; equal neighbours are one value.
-with events as (
+with known as {{ 'materialized ' if is_incremental() }}(
+    select *
+    from {{ ref('int_deal_events') }}
+    where {{ is_touched('deal_key') }}
+),
+
+events as (
     select
         *,
         lag(value) over (partition by deal_key, field order by effective_at, sequence) as old_value
-    from {{ ref('int_deal_events') }}
+    from known
     where effective_at < {{ as_of() }}
 )
 

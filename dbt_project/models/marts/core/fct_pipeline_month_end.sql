@@ -1,3 +1,18 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ drop_touched() }}",
+    post_hook="{{ remember_build() }}",
+    meta={'shared': {
+        'int_months': 'case when is_complete_month then hash(month_end, ends_at) end',
+        'int_stages': 'hash(stage_key, stage_category)',
+        'int_exchange_rates': 'hash(source, currency, kind, valid_from, valid_to, rate, origin)',
+        'int_home_currencies': 'hash(source, home_currency)',
+        'int_landings': 'hash(source, first_landed_at)'
+    }}
+) }}
+-- depends_on: {{ ref('int_home_currencies') }}
 -- One row per complete month and deal open at the month's last instant, with what was true of it then. Deleted deals
 -- stand up to their deletion, restored ones come back; losers of a merge never appear.
 with
@@ -8,12 +23,18 @@ months as (
     where is_complete_month
 ),
 
+visits as {{ 'materialized ' if is_incremental() }}(
+    select deal_key, pipeline_key, stage_key, entered_at, exited_at
+    from {{ ref('int_stage_visits') }}
+    where {{ is_touched('deal_key') }}
+),
+
 open_visits as (
     select
         months.month_end, months.ends_at,
         visits.deal_key, visits.pipeline_key, visits.stage_key, visits.entered_at,
         coalesce(stages.stage_category, 'unknown') as stage_category
-    from {{ ref('int_stage_visits') }} as visits
+    from visits
     inner join months
         on visits.entered_at < months.ends_at and (visits.exited_at is null or visits.exited_at >= months.ends_at)
     left join {{ ref('int_stages') }} as stages on visits.stage_key = stages.stage_key

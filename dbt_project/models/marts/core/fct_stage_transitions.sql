@@ -1,3 +1,13 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ drop_touched() }}",
+    post_hook="{{ remember_build() }}",
+    meta={'shared': {
+        'int_stages': 'hash(stage_key, stage_category, position, is_reachable, reachable_before, is_won, is_retired)'
+    }}
+) }}
 -- One row per stay of a deal in a stage, that is per transition into it, as of the run's clock: an entry at or after
 -- as_of did not happen, an exit at or after it has not yet. Merged-away deals have none; deletion ends no stay.
 with visits as (
@@ -22,7 +32,10 @@ with visits as (
     from {{ ref('int_stage_visits') }} as visits
     inner join {{ ref('int_stages') }} as stages on visits.stage_key = stages.stage_key
     left join {{ ref('int_merges') }} as merged on visits.deal_key = merged.loser_deal_key
-    where visits.entered_at < {{ as_of() }} and merged.loser_deal_key is null
+    where
+        visits.entered_at < {{ as_of() }}
+        and merged.loser_deal_key is null
+        and {{ is_touched('visits.deal_key') }}
 ),
 
 framed as (

@@ -70,7 +70,9 @@ def rejected(session: Session) -> list[Check]:
                 Check(
                     f"rejected_share.{row['source']}.{stream}", REJECTS,
                     "fail" if share > limit else "warn", "rejects", row["records"], row["sample"][:400],
-                    f"{share:.2%} of the stream's records could not be used (more than {REJECTED_SHARE:.0%} refuses);",
+                    f"{share:.2%} of the stream's records could not be used (more than {REJECTED_SHARE:.0%} refuses);"
+                    if stream not in OPTIONAL
+                    else f"{share:.2%} of {OPTIONAL[stream]} have a value that is not of the type in funnel.yml: null;",
                 )
             )  # fmt: skip
     return found or [Check("rejected_share", REJECTS, "pass", "rejects")]

@@ -24,8 +24,12 @@ def check_config(settings: Settings) -> None:
     for location, kind, key, choice in _named(settings):
         known = {row["key"]: row["name"] for row in rows if row["kind"] == kind and row["source"] == location[1]}
         if key not in known and known:
-            wanted = {name: label for name, label in known.items() if name.startswith(choice)} or known
-            raise _wrong(settings, location, f"there is no such {kind.removesuffix('s')}", wanted)
+            ids = {
+                name.removeprefix(choice).replace("%3A", ":"): label
+                for name, label in known.items()
+                if name.startswith(choice)
+            }
+            raise _wrong(settings, location, f"there is no such {kind.removesuffix('s')}", ids)
 
 
 def check_connections(settings: Settings) -> None:

@@ -139,6 +139,8 @@ def test_amounts_of_a_pipeline_are_those_of_its_property(told: Told) -> None:
     ends = sorted(told.month_ends, key=lambda row: (row["month_end"], row["deal_key"]))
     assert ours == [(row["deal_key"], worth(told.world, row)) for row in deals + ends]
     assert sum(named_pipeline(told.world, row) == RENEWALS for row in deals) > 10
+    named = dict(told.rows("select pipeline_key, amount_property from marts.dim_pipelines"))
+    assert named == {"hubspot:default": "amount", f"hubspot:{RENEWALS}": "hs_arr"}
 
 
 def named_pipeline(world: World, row: dict[str, Any]) -> str | None:

@@ -57,6 +57,14 @@ def test_more_than_one_per_cent_of_a_streams_records_refuses(session: Session, r
         assert f"{rejected / 1000:.2%}" in check.message
 
 
+def test_values_of_optional_properties_never_refuse(session: Session) -> None:
+    reject(session, 500, records=1000)
+    execute(session, "update meta.rejected_records set stream = 'deal_properties', reason = 'property x: not a number'")
+    (check,) = audit.rejected(session)
+    assert (check.check, check.status) == ("rejected_share.hubspot.deal_properties", "warn")
+    assert "50.00% of deals have a value that is not of the type in funnel.yml: null" in check.message
+
+
 def test_a_line_without_a_key_counts_as_a_record(session: Session) -> None:
     reject(session, 0, records=10)
     execute(

@@ -84,16 +84,15 @@ def built(tmp_path: Path) -> None:
     [
         (
             "stages:\n  hubspot:\n    default:\n      '11': meeting\n      '12': void\n",
-            "line 5: stages.hubspot.default.12: there is no such stage. "
-            "Known: hubspot:default:11 (Talks), hubspot:default:a%3Ab (Odd).",
+            "line 5: stages.hubspot.default.12: there is no such stage. Known: 11 (Talks), a:b (Odd).",
         ),
         (
             "stages:\n  hubspot: {defalt: {'11': meeting}}\n",
-            "line 2: stages.hubspot.defalt: there is no such pipeline. Known: hubspot:default (Sales).",
+            "line 2: stages.hubspot.defalt: there is no such pipeline. Known: default (Sales).",
         ),
         (
             "amount_property:\n  hubspot:\n    default: hs_arr\n    '77': hs_acv\n",
-            "line 4: amount_property.hubspot.77: there is no such pipeline. Known: hubspot:default (Sales).",
+            "line 4: amount_property.hubspot.77: there is no such pipeline. Known: default (Sales).",
         ),
     ],
 )

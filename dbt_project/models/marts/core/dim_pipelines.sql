@@ -4,7 +4,11 @@ select
     source,
     pipeline_name,
     {{ matches('lower(pipeline_name)', 'renewal|renew|продлен|пролонг') }} as is_renewal_pipeline,
+    {% if var('amount_properties') is mapping and var('amount_properties') -%}
+    {{ amount_property_of('source', 'pipeline_id') }} as amount_property,
+    {%- else -%}
     'amount' as amount_property,
+    {%- endif %}
     display_order,
     is_retired
 from {{ ref('int_pipelines') }}

@@ -7,13 +7,6 @@
     In the model: pre_hook "{{ drop_touched() }}", post_hook "{{ remember_build() }}", strategy append, and
     `where {{ is_touched('deal_key') }}`. -#}
 
-{% macro make_built_marts() -%}
-create schema if not exists intermediate;
-create table if not exists intermediate.built_marts (
-    mart varchar, as_of timestamptz, window_seq bigint, shared varchar
-)
-{%- endmacro %}
-
 {#- Condition on a deal key: the deal is computed in this build. -#}
 {% macro is_touched(deal_key) -%}
 {%- set before = build_before() -%}
@@ -45,6 +38,9 @@ true
 {%- endmacro %}
 
 {% macro remember_build() -%}
+create table if not exists intermediate.built_marts (
+    mart varchar, as_of timestamptz, window_seq bigint, shared varchar
+);
 delete from intermediate.built_marts where mart = '{{ this.identifier }}';
 insert into intermediate.built_marts
 select
@@ -61,6 +57,10 @@ select
 {#- {as_of, window_seq} of the build whose rows this mart can keep, or 'none': there is no such build. -#}
 {% macro build_before() -%}
 {%- if not (execute and is_incremental()) -%}{{ return('none') }}{%- endif -%}
+{%- set books = run_query(
+    "select 1 from information_schema.tables where table_schema = 'intermediate' and table_name = 'built_marts'"
+) -%}
+{%- if not books.rows -%}{{ return('none') }}{%- endif -%}
 {%- set found = run_query(
     "select cast(as_of as varchar), window_seq from intermediate.built_marts where mart = '" ~ this.identifier
     ~ "' and shared = " ~ shared_tables()

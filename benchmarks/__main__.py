@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-ALL = ("warehouse", "extraction")
+ALL = ("warehouse", "refresh", "extraction")
 
 
 def main() -> None:

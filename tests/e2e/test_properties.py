@@ -33,6 +33,7 @@ properties:
       expected_margin: {{label: Expected margin, type: money, history: true}}
       closed_lost_reason: {{type: number}}
       no_such_property: {{type: date, history: true}}
+  emea: {{deals: {{industry_segment: {{label: Branch}}}}}}
 amount_property: {{hubspot: {{"{RENEWALS}": hs_arr}}}}
 """
 
@@ -67,8 +68,12 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     with Sandbox(World(seed=5, deals=150), rate=None, search_rate=None) as sandbox:
         world = sandbox.world
 
-        def look() -> Session:
-            env = {"HUBSPOT_ACCESS_TOKEN": "sandbox-token", "HUBSPOT_API_BASE": sandbox.url, "FUNNEL_PII_KEY": "x"}
+        def look(**more: str) -> Session:
+            env = more | {
+                "HUBSPOT_ACCESS_TOKEN": "sandbox-token",
+                "HUBSPOT_API_BASE": sandbox.url,
+                "FUNNEL_PII_KEY": "x",
+            }
             as_of = datetime.fromtimestamp(world.now / 1000, UTC) + timedelta(milliseconds=1)
             session = Session(Request(), load_settings(env, home), str(uuid.uuid4()), as_of, datetime.now(UTC))
             Home(home).prepare()
@@ -88,7 +93,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
         late = look()
         build(late, "+int_deal_events", "+int_deal_properties")
         world.advance(25)
-        last = look()
+        last = look(HUBSPOT__EMEA_ACCESS_TOKEN="sandbox-token")
         build(last, "+dim_deals", "+rejected_records", "+fct_deal_events", "+fct_pipeline_month_end")
         deals, ends = (list(truth.rows(world, table, as_of=iso(world.now + 1))) for table in ("deals", "month_ends"))
         report = next(r for r in late.reports if r.stream == "deal_properties")
@@ -96,7 +101,10 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
 
 
 def test_columns_are_typed_and_equal_the_truth(told: Told) -> None:
-    ours = told.rows("select deal_key, x_industry_segment, x_expected_margin from marts.dim_deals order by 1")
+    ours = told.rows(
+        "select deal_key, x_industry_segment, x_expected_margin from marts.dim_deals "
+        "where source = 'hubspot' order by 1"
+    )
     theirs = [
         (row["deal_key"], row.get("industry_segment"), row.get("expected_margin") and Decimal(row["expected_margin"]))
         for row in sorted(told.deals, key=lambda row: row["deal_key"])
@@ -111,7 +119,11 @@ def test_labels_are_comments_and_types_those_of_funnel_yml(told: Told) -> None:
                                  and starts_with(column_name, 'x_')
                            order by column_index""")
     assert columns == [
-        ("x_industry_segment", "VARCHAR", "Segment, the customer's (hubspot:industry_segment)"),
+        (
+            "x_industry_segment",
+            "VARCHAR",
+            "Segment, the customer's (hubspot:industry_segment); Branch (emea:industry_segment)",
+        ),
         ("x_expected_margin", "DECIMAL(18,2)", "Expected margin (hubspot:expected_margin)"),
         ("x_closed_lost_reason", "DOUBLE", "closed_lost_reason (hubspot:closed_lost_reason)"),
         ("x_no_such_property", "DATE", "no_such_property (hubspot:no_such_property)"),
@@ -121,7 +133,7 @@ def test_labels_are_comments_and_types_those_of_funnel_yml(told: Told) -> None:
 def test_what_does_not_parse_is_null_and_told_of(told: Told) -> None:
     [(filled,)] = told.rows("select count(x_closed_lost_reason) + count(x_no_such_property) from marts.dim_deals")
     assert filled == 0
-    [(wrong,)] = told.rows("select count(*) from marts.dim_deals where lost_reason is not null")
+    [(wrong,)] = told.rows("select count(*) from marts.dim_deals where lost_reason is not null and source = 'hubspot'")
     rejects = told.rows("""select stream, reason, count(*), count(distinct record_id) from meta.rejected_records
                            where reason like '%closed_lost_reason%' group by all""")
     assert rejects == [("deal_properties", "property closed_lost_reason: not a number", wrong, wrong)]
@@ -133,13 +145,18 @@ def test_what_does_not_parse_is_null_and_told_of(told: Told) -> None:
 
 def test_amounts_of_a_pipeline_are_those_of_its_property(told: Told) -> None:
     """Now and at every month end; of the pipeline that the deal names now."""
-    ours = told.rows("select deal_key, amount from marts.dim_deals where outcome <> 'void' order by 1")
-    ours += told.rows("select deal_key, amount from marts.fct_pipeline_month_end order by month_end, 1")
+    ours = told.rows(
+        "select deal_key, amount from marts.dim_deals where outcome <> 'void' and source = 'hubspot' order by 1"
+    )
+    ours += told.rows(
+        """select deal_key, amount from marts.fct_pipeline_month_end where starts_with(deal_key, 'hubspot:')
+           order by month_end, 1"""
+    )
     deals = sorted((row for row in told.deals if row["outcome"] != "void"), key=lambda row: row["deal_key"])
     ends = sorted(told.month_ends, key=lambda row: (row["month_end"], row["deal_key"]))
     assert ours == [(row["deal_key"], worth(told.world, row)) for row in deals + ends]
     assert sum(named_pipeline(told.world, row) == RENEWALS for row in deals) > 10
-    named = dict(told.rows("select pipeline_key, amount_property from marts.dim_pipelines"))
+    named = dict(told.rows("select pipeline_key, amount_property from marts.dim_pipelines where source = 'hubspot'"))
     assert named == {"hubspot:default": "amount", f"hubspot:{RENEWALS}": "hs_arr"}
 
 
@@ -160,7 +177,7 @@ def test_changes_of_a_tracked_property_are_events(told: Told) -> None:
     events = {
         field: told.rows(f"""select deal_key, effective_at, sequence, round(new_value::decimal(18, 2) * {share}, 2)
                              from marts.fct_deal_events
-                             where field = '{field}' and deal_key not in
+                             where field = '{field}' and source = 'hubspot' and deal_key not in
                                  (select deal_key from intermediate.int_deals where pipeline_id = '{RENEWALS}')
                              order by 1, 2, 3""")
         for field, share in (("expected_margin", 1), ("amount", 0.2))
@@ -182,9 +199,14 @@ def test_changes_of_a_tracked_property_are_events(told: Told) -> None:
 
 
 def test_adding_properties_read_just_these_and_only_once(told: Told) -> None:
-    live, archived = told.rows("""select count(*) filter (not a), count(*) filter (a) from (
-        select record_id, max_by((record->>'archived')::boolean, window_seq) as a from raw.hubspot__deals
-        where window_seq < (select max(window_seq) from raw.hubspot__deal_properties) group by 1)""")[0]
+    [(live, archived)] = told.rows("""
+        with newest as (
+            select max_by((record ->> 'archived')::boolean, window_seq) as is_archived
+            from raw.hubspot__deals
+            where source = 'hubspot' and window_seq < (select max(window_seq) from raw.hubspot__deal_properties)
+            group by record_id
+        )
+        select count(*) filter (not is_archived), count(*) filter (is_archived) from newest""")
     assert told.late.rows >= live + archived - 5
     assert told.late.requests <= live // 50 + archived // 50 + 4
     [windows] = told.rows(
@@ -192,3 +214,17 @@ def test_adding_properties_read_just_these_and_only_once(told: Told) -> None:
     )
     assert windows[0] == 1
     assert set(windows[1]) == {"industry_segment", "expected_margin", "hs_arr"}
+
+
+def test_another_connection_has_the_columns_it_names_and_its_own_amounts(told: Told) -> None:
+    deals = told.rows("""select source_deal_id, x_industry_segment, x_expected_margin, amount from marts.dim_deals
+                         where source = 'emea' and not is_deleted""")
+    truth_of = {row["source_deal_id"]: row for row in told.deals if not row["is_deleted"]}
+    assert len(deals) == len(truth_of) > 100
+    for id, segment, margin, amount in deals:
+        row = truth_of[id]
+        assert (segment, margin) == (row["industry_segment"], None)
+        assert amount == (row["amount"] and Decimal(row["amount"]))
+    assert told.rows(
+        "select count(*) from marts.fct_deal_events where source = 'emea' and field = 'expected_margin'"
+    ) == [(0,)]

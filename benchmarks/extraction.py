@@ -2,7 +2,8 @@
 
 Each measurement is a child process of its own (peak memory is the kernel's figure for it). Yardsticks: the smallest
 number of requests that can carry the records (50 a page with history, 100 without), the time that 190 requests in 10 s
-dictate for the requests made, the issue's bounds.
+dictate for the requests made, the issue's bounds. `python -m benchmarks.extraction 100000`: the cold load alone, of so
+many deals.
 """
 
 from __future__ import annotations
@@ -95,6 +96,9 @@ def cold(deals: int = 10_000) -> None:
             f"time of all streams: {first['seconds']:.1f} s for {first['requests']} requests, dictated {dictated:.1f} s"
             f" = {first['seconds'] / (1.15 * dictated + 3):.2f} of 1.15 x that + 3 s (bound 1)"
         )
+        print(
+            f"memory: peak {first['peak_mb'] - first['idle_mb']:.0f} MB over idle for {streams['deals']['rows']} deals"
+        )
         share = streams["deals"]["rows"] / sum(stream["rows"] for stream in streams.values())
         print(f"CPU socket to raw: {first['cpu']:.1f} s for all streams ({share:.0%} of the records are deals)")
         _advance(url, 1)
@@ -145,4 +149,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    child(*sys.argv[2:]) if sys.argv[1:2] == ["child"] else main()
+    if sys.argv[1:2] == ["child"]:
+        child(*sys.argv[2:])
+    else:
+        cold(int(sys.argv[1])) if sys.argv[1:] else main()

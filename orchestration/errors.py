@@ -75,8 +75,25 @@ class DiskFull(FunnelError):
     runbook: str = "disk-full"
 
 
+@dataclass(eq=False)
 class BuildFailed(FunnelError):
     """dbt could not build a model."""
+
+    runbook: str = "build-failed"
+
+
+@dataclass(eq=False)
+class ForgettingUnfinished(FunnelError):
+    """A person is half forgotten, or cannot be forgotten without losing others."""
+
+    runbook: str = "forgetting-unfinished"
+
+
+@dataclass(eq=False)
+class PublicationDamaged(WrongUse):
+    """A kept publication is not what was published."""
+
+    runbook: str = "publication-damaged"
 
 
 @dataclass(eq=False)

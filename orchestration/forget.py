@@ -17,7 +17,7 @@ from ingestion.landing import Landing
 from ingestion.redaction import person_hash
 from ingestion.settings import Settings
 from orchestration import runner
-from orchestration.errors import FunnelError, WrongUse, explain
+from orchestration.errors import ForgettingUnfinished, WrongUse, explain
 from orchestration.forget_releases import Names, edit_books, in_releases
 from orchestration.forget_traces import in_traces
 from orchestration.home import Home, write_atomically
@@ -81,11 +81,11 @@ def _names(settings: Settings, who: str | None) -> Names:
 
 
 def _enlist(settings: Settings, forgotten: Forgotten, names: Names, who: str | None) -> bool:
-    """Put them on the list (in memory); whether they were on it before. Errors: FunnelError, WrongUse."""
+    """Put them on the list (in memory); whether they were on it before. Errors: ForgettingUnfinished, WrongUse."""
     if who is None and not forgotten:
         raise WrongUse("Nobody has been forgotten yet.", "Name an e-mail or <connection>:<contact id>.")
     if settings.warehouse.exists() and (lost := missing_windows(settings)):
-        raise FunnelError(
+        raise ForgettingUnfinished(
             f"Landing lacks {len(lost)} windows that the warehouse holds ({min(lost)} …).",
             "The warehouse is made again from landing here: restore them from your backup first.",
         )

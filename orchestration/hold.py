@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from ingestion.forgotten import FILE
-from orchestration.errors import FunnelError
+from orchestration.errors import ForgettingUnfinished
 from orchestration.home import Home, read_json, write_atomically
 
 
@@ -62,9 +62,11 @@ def is_forgetting_unfinished(home: Home) -> bool:
 
 
 def refuse_unfinished(home: Home) -> None:
-    """Before publishing. Errors: FunnelError where a person is half forgotten: the warehouse still tells of them."""
+    """Before publishing. Errors: ForgettingUnfinished: the warehouse may still tell of a person."""
     if is_forgetting_unfinished(home):
-        raise FunnelError("A `funnel forget` was interrupted.", "Run `funnel forget` (without a name) to finish it.")
+        raise ForgettingUnfinished(
+            "A `funnel forget` was interrupted.", "Run `funnel forget` (without a name) to finish it."
+        )
 
 
 @contextmanager

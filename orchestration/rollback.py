@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from orchestration.errors import WrongUse
+from orchestration.errors import PublicationDamaged, WrongUse
 from orchestration.hold import end_hold, read_hold, switching, write_hold
 from orchestration.home import Home, read_json
 from orchestration.publish import file_entry, releases, switch
@@ -67,7 +67,7 @@ def previous_id(home: Home) -> str | None:
 
 
 def check_whole(home: Home, publication: str) -> dict[str, Any]:
-    """The manifest of a release whose every file is what was written. Errors: WrongUse that lists what exists."""
+    """The manifest of a release whose every file is what was written. Errors: WrongUse, PublicationDamaged."""
     folder = home.published / "releases" / publication
     plain = Path(publication).name == publication and not publication.startswith(".")
     manifest = read_json(folder / "manifest.json") if plain else None
@@ -75,7 +75,8 @@ def check_whole(home: Home, publication: str) -> dict[str, Any]:
         raise WrongUse(f"There is no publication {publication}.", existing(home))
     for name, entry in manifest["files"].items():
         if not (folder / name).is_file() or file_entry(folder / name) != entry:
-            raise WrongUse(f"Publication {publication} is not whole: {name} is missing or changed.", existing(home))
+            damage = f"Publication {publication} is not whole: {name} is missing or changed."
+            raise PublicationDamaged(damage, existing(home))
     return manifest
 
 

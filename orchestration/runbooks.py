@@ -20,6 +20,9 @@ PAGES = {
     "disk-full": "the disk is full",
     "landing-damaged": "a landed file is not what was landed",
     "webhook-down": "alerts or the heartbeat do not arrive",
+    "publication-damaged": "a publication that should become current is not whole",
+    "forgetting-unfinished": "a person is half forgotten, or landing is not whole enough to forget",
+    "build-failed": "a model could not be built",
     "home-from-another-release": "FUNNEL_HOME was made by another release",
 }
 BY_ERROR: dict[type[BaseException], str] = {  # the first that fits

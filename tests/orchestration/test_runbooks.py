@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import re
 import subprocess
 import sys
@@ -13,13 +14,24 @@ import pytest
 from ingestion.errors import AuthError, CorruptResponse, LandingError, MissingScope, RateLimited, SourceError
 from ingestion.settings import PROJECT_ROOT, Secret
 from orchestration import status, webhook
-from orchestration.dbt_build import refused_by
-from orchestration.errors import OtherRelease, RunLocked, explain, nothing_extracted
+from orchestration.dbt_build import Node, judge, refused_by
+from orchestration.errors import (
+    BuildFailed,
+    ForgettingUnfinished,
+    OtherRelease,
+    PublicationDamaged,
+    RunLocked,
+    explain,
+    nothing_extracted,
+)
+from orchestration.hold import refuse_unfinished
 from orchestration.home import Home
 from orchestration.ledger import Check
 from orchestration.lock import RunLock
+from orchestration.rollback import check_whole
 from orchestration.runbooks import PAGES, told
 from orchestration.shape import refuse_newer
+from tests.orchestration.conftest import session_of, settings_of
 
 FOLDER = PROJECT_ROOT / "docs" / "runbooks"
 HEADINGS = ["What you see", "Why", "What to do", "What is safe"]
@@ -78,6 +90,31 @@ def status_text(folder: Path, changes: object = None, **changed: object) -> str:
     return "\n".join(line for line in status.text(shown).splitlines() if "docs/runbooks" in line)
 
 
+def damaged(folder: Path) -> str:
+    release = folder / "published" / "releases" / "R"
+    release.mkdir(parents=True)
+    (release / "funnel.duckdb").write_bytes(b"changed")
+    files = {"funnel.duckdb": {"sha256": "0", "bytes": 1}}
+    (release / "manifest.json").write_text(json.dumps({"id": "R", "as_of": "2026-04-10T00:00:00Z", "files": files}))
+    with pytest.raises(PublicationDamaged) as raised:
+        check_whole(Home(folder), "R")
+    return str(raised.value)
+
+
+def half_forgotten(folder: Path) -> str:
+    (folder / "forgotten.json").write_text('{"unfinished": true}')
+    with pytest.raises(ForgettingUnfinished) as raised:
+        refuse_unfinished(Home(folder))
+    return str(raised.value)
+
+
+def not_built(folder: Path) -> str:
+    node = Node("model.funnel.m", "m", "model", "marts.m", "error", message="Out of Memory Error: 4 GB")
+    with pytest.raises(BuildFailed, match=r"dbt could not build marts\.m: Out of Memory") as raised:
+        judge(session_of(settings_of(folder, "hubspot")), [node])
+    return str(raised.value)
+
+
 MESSAGES = {
     "token-refused": lambda folder: told(AuthError("hubspot", "deals", "refused")),
     "scope-missing": lambda folder: told(MissingScope("hubspot", "deals", "lacks", scope="x")),
@@ -94,6 +131,9 @@ MESSAGES = {
     "disk-full": lambda folder: str(explain(OSError(errno.ENOSPC, "No space left on device"))),
     "landing-damaged": lambda folder: str(explain(LandingError("part is damaged"))),
     "home-from-another-release": other_release,
+    "publication-damaged": damaged,
+    "forgetting-unfinished": half_forgotten,
+    "build-failed": not_built,
 }
 
 

@@ -118,9 +118,14 @@ def test_a_week(week: Week, capsys: pytest.CaptureFixture[str]) -> None:
         (5, "source_failed"),
     ], told  # fmt: skip
     assert [(hour, kind) for hour, state, kind, _ in told if state == "resolved"] == [
-        (CONFIRMED, "stage_changed"), (OUTAGE.stop, "source_failed"), (EXPIRED.stop, "source_failed")
+        (tick(CONFIRMED), "stage_changed"), (tick(OUTAGE.stop), "source_failed"), (tick(EXPIRED.stop), "source_failed")
     ]  # fmt: skip
     assert len(week.receiver.gets) == beats
+
+
+def tick(hour: int) -> int:
+    """The first refresh at that hour or after it; one within a step is done at the step's begin."""
+    return hour // STEP * STEP if hour == CONFIRMED else -(-hour // STEP) * STEP
 
 
 def merge_wave(world: World) -> None:

@@ -33,7 +33,7 @@ from orchestration.session import Request, Say, Session, check_sources
 
 BESIDE = "rebuild"
 """Folder in FUNNEL_HOME in which the new warehouse is made; removed at the end, and before the next."""
-WRITTEN_ANEW = ("run_clock", "built_project", "load_rejects")
+WRITTEN_ANEW = ("run_clock", "source_reach", "built_project", "load_rejects")
 Edit = Callable[[duckdb.DuckDBPyConnection], None]
 
 
@@ -76,6 +76,8 @@ def remade(settings: Settings, as_of: datetime, say: Say, edit: Edit = lambda co
     try:
         if home.rates.exists():
             shutil.copy(home.rates, beside.rates)
+        if home.sources.exists():
+            shutil.copy(home.sources, beside.sources)
         here = replace(settings, home=beside.root)
         session = Session(Request(), here, str(uuid.uuid4()), as_of, datetime.now(UTC), say=say)
         session.begin()

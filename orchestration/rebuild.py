@@ -20,7 +20,7 @@ from typing import Any
 import duckdb
 
 from ingestion.landing import Landing, sync_folder
-from ingestion.loading import load_new
+from ingestion.loading import load_new, prepare
 from ingestion.settings import Settings
 from orchestration import dbt_build, runner, warehouse
 from orchestration.diff import Side, compare, resolve
@@ -33,7 +33,7 @@ from orchestration.session import Request, Say, Session, check_sources
 
 BESIDE = "rebuild"
 """Folder in FUNNEL_HOME in which the new warehouse is made; removed at the end, and before the next."""
-WRITTEN_ANEW = ("run_clock", "built_project", "load_rejects")
+WRITTEN_ANEW = ("run_clock", "source_reach", "built_project", "load_rejects")
 Edit = Callable[[duckdb.DuckDBPyConnection], None]
 
 
@@ -76,6 +76,8 @@ def remade(settings: Settings, as_of: datetime, say: Say, edit: Edit = lambda co
     try:
         if home.rates.exists():
             shutil.copy(home.rates, beside.rates)
+        if home.sources.exists():
+            shutil.copy(home.sources, beside.sources)
         here = replace(settings, home=beside.root)
         session = Session(Request(), here, str(uuid.uuid4()), as_of, datetime.now(UTC), say=say)
         session.begin()
@@ -127,6 +129,7 @@ def build_here(settings: Settings, say: Say) -> list[str]:
         as_of = datetime.fromisoformat(manifest["as_of"]) if manifest else runner.built_as_of(settings)
         session = Session(Request(), settings, str(uuid.uuid4()), as_of, datetime.now(UTC), say=say)
         session.begin()
+        prepare(session.path)  # raw tables of streams that are younger than the warehouse
         with warehouse.connect(session.path) as connection:  # what a run remembers of its own build no longer holds
             connection.execute("drop table if exists meta.last_build")
         nodes = dbt_build.build(session)

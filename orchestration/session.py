@@ -15,7 +15,7 @@ from ingestion.errors import SourceError
 from ingestion.loading import LoadReport, load_new, read_state
 from ingestion.settings import Connection, Settings
 from ingestion.stream import StreamReport
-from orchestration import warehouse
+from orchestration import freshness, warehouse
 from orchestration.alerts import Alert
 from orchestration.config_check import check_config, check_connections
 from orchestration.errors import WrongUse, explain, nothing_extracted
@@ -93,7 +93,13 @@ class Session:
         check_config(self.settings)
         warehouse.prepare(self.path)
         warehouse.write_run_clock(self.path, self.as_of, self.run_id, self.started_at)
+        self.write_reach()
         return warehouse.write_configuration(self.path, self.settings, self.home.rates)
+
+    def write_reach(self) -> None:
+        """Tell models how far each source's data reaches, by all runs before and by what this one has read."""
+        known = freshness.reached_by(self.settings, self.as_of, freshness.came_through(self.reports))
+        warehouse.write_reach(self.path, {c.name: known.get(c.name) for c in self.settings.connections}, self.as_of)
 
     def extract(self, vendor: str) -> list[StreamReport]:
         """Extract this run's connections of one vendor, side by side; a source's failure is in its reports."""
@@ -114,6 +120,7 @@ class Session:
         if self.chosen and self.reports and len(failed) == len(self.chosen):
             raise nothing_extracted(failed)
         self.loads = load_new(self.path, self.home.landing)
+        self.write_reach()
         return self.loads
 
     def failed_sources(self) -> dict[str, list[SourceError]]:

@@ -6,7 +6,7 @@ Beside ingestion.loading, nothing else opens warehouse.duckdb; dbt gets it from 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -25,6 +25,7 @@ TABLES = {
     "configured_rates": "currency varchar, kind varchar, date date, rate decimal(18, 8)",
     "configured_stages": "source varchar, pipeline_id varchar, stage_id varchar, stage_category varchar",
     "configured_sources": "source varchar, vendor varchar, home_currency varchar, account_id varchar",
+    "source_reach": "source varchar, is_whole boolean, reached_at timestamptz",
     "check_results": '"check" varchar, "table" varchar, status varchar, failing_rows bigint, sample varchar, '
     "message varchar, kind varchar, run_id varchar, checked_at timestamptz",
     "audits": '"table" varchar, content_hash varchar, profile json, run_id varchar, checked_at timestamptz',
@@ -100,6 +101,14 @@ def write_configuration(path: Path, settings: Settings, rates: Path) -> dict[str
     }
     _replace(path, tables)
     return {name: len(rows) for name, rows in tables.items()}
+
+
+def write_reach(path: Path, reached: Mapping[str, datetime | None], as_of: datetime) -> None:
+    """How far each source's data reaches. `is_whole`: up to as_of; then no time is kept, so that the rows stay the same
+    from run to run, which tells orchestration.unchanged that nothing is new.
+    """
+    whole = {source: at is not None and at >= as_of for source, at in reached.items()}
+    _replace(path, {"source_reach": [(s, whole[s], None if whole[s] else at) for s, at in sorted(reached.items())]})
 
 
 def read_rates(path: Path) -> list[tuple[str, str, date | None, Decimal]]:

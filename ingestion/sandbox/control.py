@@ -101,13 +101,16 @@ def _quirks(sandbox: Sandbox, body: dict[str, Any]) -> dict[str, Any]:
 def _mutate(sandbox: Sandbox, body: dict[str, Any]) -> dict[str, Any]:
     """{"object": "deals", "id": "…", "set": {…}, "since": ISO} or {…, "action": "archive" | "restore" | "purge"} or
     {"object", "action": "merge", "survivor", "loser", "mint": false} or, moving no modification date,
-    {…, "set": {…}, "silent": true} or {"object", "id", "action": "link" | "unlink", "to": "contacts", "to_id"}"""
+    {…, "set": {…}, "silent": true} or {"object", "id", "action": "link" | "unlink", "to": "contacts", "to_id"} or
+    {"action": "import", "count": 60, "made_by": {"hs_object_source": "IMPORT", "hs_object_source_id": "77"}}"""
     world, kind = sandbox.world, body.get("object", "deals")
     goes_on = None
     if body.get("action") == "merge":
         goes_on = world.merge(kind, int(body["survivor"]), int(body["loser"]), bool(body.get("mint")))
     elif body.get("action") in ("link", "unlink"):
         world.link(kind, int(body["id"]), body["to"], int(body["to_id"]), body["action"] == "link")
+    elif body.get("action") == "import":
+        return {"ids": [str(id) for id in world.bulk_import(int(body["count"]), body["made_by"])]}
     elif "action" in body:
         {"archive": world.archive, "restore": world.restore, "purge": world.purge}[body["action"]](
             kind, int(body["id"])

@@ -30,7 +30,8 @@ ALWAYS = {
 # name: type/fieldType, a trailing * marks a calculated one.
 _COMMON = """hs_object_id: number/number*; hs_createdate: datetime/calendar*; hs_merged_object_ids:
 enumeration/checkbox*; hs_object_source: enumeration/select*; hs_object_source_label:
-enumeration/select*; hs_object_source_detail_1: string/text*; hs_object_source_detail_2:
+enumeration/select*; hs_object_source_id: string/text*;
+hs_object_source_detail_1: string/text*; hs_object_source_detail_2:
 string/text*; hs_object_source_detail_3: string/text*; hubspot_owner_id: enumeration/select;
 utm_source: string/text; utm_medium: string/text; utm_campaign: string/text; utm_term: string/text;
 utm_content: string/text; notes_last_contacted: datetime/calendar*; notes_next_activity_date:

@@ -10,6 +10,7 @@ from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING
 
+from ingestion.sandbox.behaviour import start_deal
 from ingestion.sandbox.catalog import Stage
 from ingestion.sandbox.model import (
     ARCHIVE,
@@ -93,6 +94,21 @@ def _inherit(world: World, survivor: Record, amount: str | None, stage: str | No
         survivor.add(Change(at, "dealstage", stage, at, MERGE))
     elif own and at % 2:
         survivor.add(Change(at, "dealstage", own, at, MERGE))
+
+
+def bulk_import(world: World, count: int, made_by: dict[str, str], gap: int) -> list[int]:
+    """`count` open deals made from now on, `gap` ms apart, by what `made_by` (hs_object_source…) says; their ids."""
+    random, made = Random(f"{world.seed} import {world.now}"), []
+    pipeline = world.catalog.pipelines["deals"][0]
+    owner = next(owner for owner in world.catalog.owners if owner.born <= world.now < owner.gone)
+    for number in range(count):
+        at = world.now + gap
+        world.set_now(at)
+        life = start_deal(random, world.catalog, owner, pipeline, at, world.end)
+        record = Record(world.mint("deals", at), at, life.changes, (f"Imported {number}", at), dict(made_by), [])
+        world.adopt("deals", record)
+        made.append(record.id)
+    return made
 
 
 def backdate(random: Random, world: World, record: Record) -> None:

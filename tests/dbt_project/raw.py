@@ -34,6 +34,7 @@ META = {
     "configured_rates": "currency varchar, kind varchar, date date, rate decimal(18, 8)",
     "configured_stages": "source varchar, pipeline_id varchar, stage_id varchar, stage_category varchar",
     "configured_sources": "source varchar, vendor varchar, home_currency varchar, account_id varchar",
+    "source_reach": "source varchar, is_whole boolean, reached_at timestamptz",
     "load_rejects": (
         "source varchar, stream varchar, record_id varchar, reason varchar, record varchar, "
         "window_id varchar, part integer, line bigint, extracted_at timestamptz"
@@ -63,6 +64,7 @@ def make_tables(con: duckdb.DuckDBPyConnection, as_of: str = AS_OF) -> None:
     for table, columns in META.items():
         con.execute(f"create table meta.{table} ({columns})")
     con.execute("insert into meta.configured_sources values ('hubspot', 'hubspot', 'EUR', '1')")
+    con.execute("insert into meta.source_reach values ('hubspot', true, null)")
     set_as_of(con, as_of)
 
 

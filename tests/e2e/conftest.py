@@ -88,14 +88,16 @@ def story(beginning: Story) -> Story:
 
 def edit(world: World, number: int) -> None:
     """What must happen between two looks and the seed does not promise: the same deals archived, then restored or
-    purged; a merge that mints a third record; a stay entered into the past; a deal that changes its pipeline; one that
-    changes without its modification date.
+    purged; bulk imports with and without an id; a merge that mints a third record; a stay entered into the past; a deal
+    that changes its pipeline; one that changes without its modification date.
     """
     deals = list(world.view("deals").live)
     if number == 0:
         for deal in deals[40:44]:
             world.archive("deals", deal)
         world.purge("deals", deals[44])
+        world.bulk_import(60, {"hs_object_source": "INTEGRATION", "hs_object_source_id": "app"})
+        world.bulk_import(7, {"hs_object_source": "IMPORT", "hs_object_source_id": "4711"})
     if number == 1:
         gone = [
             deal for deal in world.view("deals").archived if world.objects["deals"][deal].log[-1].name == "!archive"

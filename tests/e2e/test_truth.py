@@ -76,6 +76,37 @@ def test_between_two_looks_all_happened_that_breaks_readers(story: Story) -> Non
     assert {reason for reason in wrong if not counts[reason]} == set()
 
 
+def test_what_came_at_once_is_one_batch_by_the_imports_id_or_as_a_burst(story: Story) -> None:
+    imported = [record for record in story.world.records("deals") if record.own[0].startswith("Imported ")]
+    sizes = Counter(record.fixed["hs_object_source"] for record in imported)
+    with duckdb.connect(str(story.chapters[-1].left.published), read_only=True) as connection:
+        found = connection.execute(
+            """select import_batch_id, list(source_deal_id order by cast(source_deal_id as bigint)) from marts.dim_deals
+               where import_batch_id is not null group by 1 order by len(import_batch_id)"""
+        ).fetchall()
+        [(leads,)] = connection.execute("select count(import_batch_id) from marts.dim_leads").fetchall()
+    batches = {
+        made_by: sorted(record.id for record in imported if record.fixed["hs_object_source"] == made_by)
+        for made_by in ("IMPORT", "INTEGRATION")
+    }
+    assert sizes == {"INTEGRATION": 60, "IMPORT": 7}
+    assert [[int(id) for id in ids] for _, ids in found] == list(batches.values())
+    first = next(record.born for record in imported if record.id == batches["INTEGRATION"][0])
+    assert found[0][0] == "hubspot:4711"
+    assert found[1][0].startswith(f"hubspot:burst-{first}-")
+    assert leads == 0
+
+
+def test_every_source_says_how_far_it_reaches(story: Story) -> None:
+    for chapter in story.chapters:
+        with duckdb.connect(str(chapter.left.published), read_only=True) as connection:
+            [row] = connection.execute(
+                """select s.hours_behind, s.reached_at = p.as_of
+                   from marts.dim_sources s, (select max(as_of) as as_of from meta.publications) p"""
+            ).fetchall()
+        assert row == (0, True)
+
+
 def test_stages_that_changed_are_one_alert_weighed_by_the_truth(story: Story) -> None:
     """A stage came, one was renamed and one went between two looks; the first look told of nothing."""
     last = story.chapters[-1].left

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from ingestion.config import Config
 from ingestion.errors import AuthError, ConfigError, CorruptResponse, LandingError, MissingScope, SourceError
 from ingestion.settings import Settings
 from ingestion.stream import StreamReport
-from orchestration import audit, errors, warehouse
+from orchestration import audit, errors, freshness, warehouse
 from orchestration.clock import check_range, parse_as_of
 from orchestration.errors import FAILED, PARTIAL, PUBLISHED, REFUSED, WRONG_USE, AuditRefused, WrongUse
 from orchestration.ledger import Check
@@ -194,6 +194,19 @@ def test_configuration_replaces_what_was_there(settings: Settings) -> None:
         assert connection.execute("from meta.configured_stages").fetchall() == [("hubspot", "default", "s1", "meeting")]
         assert connection.execute("from meta.configured_sources").fetchall() == [("hubspot", "hubspot", "USD", None)]
         assert connection.execute("from meta.configured_rates").fetchall() == []
+
+
+def test_how_far_a_source_reaches_is_what_runs_before_and_this_one_read(settings: Settings) -> None:
+    made = session_of(settings)
+    made.home.prepare()
+    freshness.remember_sources(made.home, ["hubspot"], AS_OF - timedelta(hours=3))
+    told = []
+    for read in ([], [report("hubspot")]):
+        made.reports += read
+        made.begin()
+        with warehouse.connect(settings.warehouse, read_only=True) as connection:
+            told += connection.execute("from meta.source_reach").fetchall()
+    assert told == [("hubspot", False, AS_OF - timedelta(hours=3)), ("hubspot", True, None)]
 
 
 def test_content_hash_sees_values_and_multiplicity_but_not_order(tmp_path: Path) -> None:

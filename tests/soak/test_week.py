@@ -87,7 +87,7 @@ def test_a_week(week: Week, capsys: pytest.CaptureFixture[str]) -> None:
             if within(REMOVED):
                 week.sandbox.shapes.quirks.removed["deals"] |= {"utm_term"}
             if within(IMPORTED):
-                pass
+                world.bulk_import(40, {"hs_object_source": "IMPORT", "hs_object_source_id": "4711"})
             if within(MERGED):
                 merge_wave(world)
         week.sandbox.faults.clear()

@@ -124,7 +124,7 @@ select
     described.lost_reason,
     case when described.is_lost then {{ lost_reason_group('described.lost_reason') }} end as lost_reason_group,
     described.source_url,
-    cast(null as varchar) as import_batch_id,
+    batches.import_batch_id,
     case
         when described.is_won or described.is_lost
             then {{ days_from_zero('described.created_at', 'described.closed_at') }}
@@ -146,6 +146,8 @@ from described
 left join {{ ref('int_deal_properties') }} as properties on described.deal_key = properties.deal_key
 {%- endif %}
 left join links on described.deal_key = links.deal_key
+left join {{ ref('int_import_batches') }} as batches
+    on described.deal_key = batches.record_key and batches.record_kind = 'deal'
 left join {{ ref('int_deal_currencies') }} as currencies on described.deal_key = currencies.deal_key
 {{ join_rate(
     'rates', 'described.source', 'described.currency_used',

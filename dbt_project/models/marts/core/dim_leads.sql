@@ -49,9 +49,12 @@ select
     deals.deal_key as converted_deal_key,
     coalesce(leads.deleted_at < {{ as_of() }}, false) as is_deleted,
     leads.person_hash,
-    leads.source_url
+    leads.source_url,
+    batches.import_batch_id
 from leads
 left join reached on leads.lead_key = reached.lead_key
 left join last_events as statuses on leads.lead_key = statuses.lead_key and statuses.field = 'lead_status'
 left join last_events as owners on leads.lead_key = owners.lead_key and owners.field = 'owner'
 left join {{ ref('int_lead_deals') }} as deals on leads.lead_key = deals.lead_key
+left join {{ ref('int_import_batches') }} as batches
+    on leads.lead_key = batches.record_key and batches.record_kind = 'lead'

@@ -25,12 +25,18 @@ select
     configured.account_id,
     history.history_starts_at,
     landings.first_landed_at,
-    landings.last_window_end
+    landings.last_window_end,
+    case when reach.is_whole then {{ as_of() }} else reach.reached_at end as reached_at,
+    case
+        when reach.is_whole then 0
+        else {{ elapsed_seconds('reach.reached_at', as_of()) }} / 3600
+    end as hours_behind
     {%- for name in streams %},
     coalesce({{ name }}.{{ name }}, 0) as {{ name }}
     {%- endfor %}
 from {{ ref('int_landings') }} as landings
 left join {{ source('meta', 'configured_sources') }} as configured on landings.source = configured.source
+left join {{ source('meta', 'source_reach') }} as reach on landings.source = reach.source
 left join history on landings.source = history.source
 {%- for name in streams %}
 left join {{ name }} on landings.source = {{ name }}.source

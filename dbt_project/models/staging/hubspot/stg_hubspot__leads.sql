@@ -15,7 +15,8 @@ versions as (
             "url":"VARCHAR","properties":{"createdate":"VARCHAR","lifecyclestage":"VARCHAR","hs_lead_status":"VARCHAR",
             "hubspot_owner_id":"VARCHAR","hs_analytics_source":"VARCHAR","hs_analytics_source_data_1":"VARCHAR",
             "hs_latest_source":"VARCHAR","hs_merged_object_ids":"VARCHAR","hs_calculated_merged_vids":"VARCHAR",
-            "associatedcompanyid":"VARCHAR","email_hash":"VARCHAR"}}') as r
+            "associatedcompanyid":"VARCHAR","email_hash":"VARCHAR","hs_object_source":"VARCHAR",
+            "hs_object_source_id":"VARCHAR","hs_object_source_detail_1":"VARCHAR"}}') as r
     from {{ source('raw_hubspot', 'hubspot__contacts') }} as raw
     {%- if is_incremental() %}
     where (raw.source, raw.record_id) in (
@@ -65,6 +66,9 @@ named as (
         {{ blank_to_null('p.hs_analytics_source') }} as original_source,
         {{ blank_to_null('p.hs_analytics_source_data_1') }} as original_source_detail,
         {{ blank_to_null('p.hs_latest_source') }} as latest_source,
+        {{ blank_to_null('p.hs_object_source') }} as object_source,
+        {{ blank_to_null('p.hs_object_source_id') }} as object_source_id,
+        {{ blank_to_null('p.hs_object_source_detail_1') }} as object_source_detail,
         {{ blank_to_null('p.associatedcompanyid') }} as company_id,
         {{ blank_to_null('p.email_hash') }} as person_hash,
         coalesce(r.archived, false) as is_archived,

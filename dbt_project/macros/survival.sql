@@ -1,0 +1,98 @@
+{#- Estimators over lives that may not be over yet (rule R15), in SQL that any engine with window functions runs.
+    `lives` is a relation with one row per life: the columns `by` (a list: one estimate a combination), `days` (lived so
+    far, 0 or more) and the event that ended it. Of equal days events come before censorings. Every sum of doubles is
+    taken in the order of days, so that the same lives give the same last digit in every build. -#}
+
+{#- Kaplan-Meier: one row per `by` and distinct days, with `surviving`, the share expected to outlive them. Columns of
+    `lives`: is_event (1 ended, 0 still going on), and `weight` (lives the row stands for) where it is given. -#}
+{% macro kaplan_meier(lives, by, weight='1') -%}
+select
+    {{ by | join(', ') }}, days, events, at_risk,
+    exp(sum({{ ln_survival('events', 'at_risk') }}) over (
+        partition by {{ by | join(', ') }} order by days rows between unbounded preceding and current row
+    )) as surviving
+from ({{ steps_of_lives(lives, by, ['cast(sum(is_event * ' ~ weight ~ ') as double) as events'], weight) }}) as km_steps
+{%- endmacro %}
+
+{#- The days by which a share of the lives is over: over the rows of kaplan_meier, grouped by `by`. Null where the curve
+    does not come down to it. The margin is for rounding of the logarithms. -#}
+{% macro km_quantile(share) -%}
+min(case when surviving <= {{ 1 - share }} + 1e-9 then days end)
+{%- endmacro %}
+
+{#- Aalen-Johansen: one row per `by` that says how probable the event 1 is in the end, where other events compete.
+    Column of `lives`: event (0 still going on, 1 the event asked for, any other a competing one). Columns:
+    eventual (probability by the longest life seen), variance (Greenwood-type, of the same), median_days (by which half
+    of all have had the event; null where fewer ever will), and the lives behind it: n, n_reached, n_competing. -#}
+{% macro aalen_johansen(lives, by) -%}
+{%- set group = by | join(', ') -%}
+{%- set so_far = '(partition by ' ~ group ~ ' order by days rows between unbounded preceding and current row)' -%}
+select
+    {{ group }},
+    max(incidence) as eventual,
+    max(case when is_last = 1 then case when variance > 0 then variance else 0 end end) as variance,
+    min(case when incidence >= 0.5 - 1e-9 then days end) as median_days,
+    cast(sum(gone) as bigint) as n,
+    cast(sum(reached) as bigint) as n_reached,
+    cast(sum(events - reached) as bigint) as n_competing
+from (
+    select
+        {{ group }}, days, gone, reached, events, incidence, is_last,
+        sum(
+            case when events < at_risk
+                then (eventual - incidence) * (eventual - incidence) * events / (at_risk * (at_risk - events)) else 0 end
+            + before * before * reached * (at_risk - reached) / (at_risk * at_risk * at_risk)
+            - 2 * (eventual - incidence) * before * reached / (at_risk * at_risk)
+        ) over {{ so_far }} as variance
+    from (
+        select *, max(incidence) over (partition by {{ group }}) as eventual
+        from (
+            select *, sum(before * reached / at_risk) over {{ so_far }} as incidence
+            from (
+                select *, coalesce(lag(surviving) over (partition by {{ group }} order by days), 1) as before
+                from (
+                    select
+                        *,
+                        exp(sum({{ ln_survival('events', 'at_risk') }}) over {{ so_far }}) as surviving,
+                        case when at_risk = gone then 1 else 0 end as is_last
+                    from ({{ steps_of_lives(lives, by, [
+                        'cast(sum(case when event <> 0 then 1 else 0 end) as double) as events',
+                        'cast(sum(case when event = 1 then 1 else 0 end) as double) as reached',
+                    ]) }}) as aj_steps
+                ) as aj_survival
+            ) as aj_before
+        ) as aj_incidence
+    ) as aj_eventual
+) as aj_variance
+group by {{ group }}
+{%- endmacro %}
+
+{#- Bounds of the 95 % interval of a probability with a variance, on the scale of log(-log p), which keeps it inside
+    (0, 1). Null at 0 and 1, where that scale ends. -#}
+{% macro log_log_low(p, variance) %}{{ log_log_bound(p, variance, '') }}{% endmacro %}
+{% macro log_log_high(p, variance) %}{{ log_log_bound(p, variance, '-') }}{% endmacro %}
+{% macro log_log_bound(p, variance, sign) -%}
+case when {{ p }} > 0 and {{ p }} < 1
+        then power({{ p }}, exp({{ sign }}1.959963984540054 * sqrt({{ variance }}) / ({{ p }} * abs(ln({{ p }})))))
+    end
+{%- endmacro %}
+
+{#- One row per `by` and distinct days: the given sums, how many lives go no further, and how many came so far. -#}
+{% macro steps_of_lives(lives, by, sums, weight='1') -%}
+select
+            *,
+            sum(gone) over (
+                partition by {{ by | join(', ') }} order by days rows between current row and unbounded following
+            ) as at_risk
+        from (
+            select {{ by | join(', ') }}, days, {{ sums | join(', ') }}, cast(sum({{ weight }}) as double) as gone
+            from {{ lives }}
+            group by {{ by | join(', ') }}, days
+        ) as distinct_days
+{%- endmacro %}
+
+{#- A product as a sum of logarithms. The last life of all ending leaves nobody: ln 0, written as a number so low that
+    exp() of it is nothing and yet no underflow, which some engines refuse. -#}
+{% macro ln_survival(events, at_risk) -%}
+case when {{ events }} < {{ at_risk }} then ln(1 - {{ events }} / {{ at_risk }}) else -600 end
+{%- endmacro %}

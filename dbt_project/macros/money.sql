@@ -82,3 +82,6 @@ case when {{ elapsed_days(earlier, later) }} < 0 then 0 else {{ elapsed_days(ear
 {% macro exact_average(value, condition) -%}
 cast(sum({{ value }}) filter (where {{ condition }}) as double) / nullif(count({{ value }}) filter (where {{ condition }}), 0)
 {%- endmacro %}
+
+{#- Kinds of deals, what dim_deals.deal_type can be: revenue of one is never mixed up with revenue of another. -#}
+{% macro deal_types() %}{{ return(['new_business', 'upsell', 'renewal', 'other']) }}{% endmacro %}

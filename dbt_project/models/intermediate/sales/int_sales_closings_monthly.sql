@@ -6,11 +6,7 @@ closings as (
         closed.*,
         scopes.pipeline_key as scope_key,
         closed.outcome = 'won' as is_won,
-        closed.outcome = 'lost' as is_lost,
-        -- credits and contractions count in the sums, never in an average size or a share
-        closed.outcome = 'won' and closed.amount_at_close > 0 as is_sized,
-        closed.outcome <> 'void' and closed.amount_at_close is not null and closed.amount_reporting is null
-            as is_unconverted
+        closed.outcome = 'lost' as is_lost
     from {{ ref('int_sales_closings') }} as closed
     cross join lateral (values (closed.pipeline_key), ('all')) as scopes (pipeline_key)
 )
@@ -21,6 +17,12 @@ select
     count(*) filter (where is_won) as won_count,
     count(*) filter (where is_lost) as lost_count,
     count(*) filter (where outcome = 'void') as void_count,
+    {%- for type in deal_types() %}
+    count(*) filter (where is_won and deal_type = '{{ type }}') as {{ type }}_won_count,
+    count(*) filter (where is_lost and deal_type = '{{ type }}') as {{ type }}_lost_count,
+    cast(coalesce(sum(amount_reporting) filter (where is_won and deal_type = '{{ type }}'), 0) as decimal(18, 2))
+        as {{ type }}_won_amount,
+    {%- endfor %}
     cast(coalesce(sum(amount_reporting) filter (where is_won), 0) as decimal(18, 2)) as won_amount,
     cast(coalesce(sum(amount_reporting) filter (where is_lost), 0) as decimal(18, 2)) as lost_amount,
     sum(amount_reporting) filter (where is_won and amount_reporting > 0) as won_value,

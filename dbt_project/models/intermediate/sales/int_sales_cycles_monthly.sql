@@ -1,6 +1,7 @@
--- One row per month of creation and pipeline ('all' included): the Kaplan-Meier median of days from creation to closing
--- with any outcome. Deals still open are censored at as_of, void ones when they were set aside: dropping them would
--- make growth look like speed. Null until half of the cohort is expected to have closed.
+-- One row per month of creation and pipeline ('all' included): how many deals were created, and the Kaplan-Meier median
+-- of their days from creation to closing with any outcome. Deals still open are censored at as_of, void ones when they
+-- were set aside: dropping them would make growth look like speed. Null until half of the cohort is expected to have
+-- closed. Deals of a bulk import are counted apart and in no median.
 with
 
 lives as (
@@ -8,7 +9,8 @@ lives as (
         {{ to_reporting_month('deals.created_at') }} as month,
         scopes.pipeline_key,
         {{ days_from_zero('deals.created_at', 'coalesce(deals.closed_at, ' ~ as_of() ~ ')') }} as days,
-        cast(deals.outcome in ('won', 'lost') as integer) as is_closed
+        cast(deals.outcome in ('won', 'lost') as integer) as is_closed,
+        deals.import_batch_id is not null as is_imported
     from {{ ref('dim_deals') }} as deals
     cross join lateral (values (deals.pipeline_key), ('all')) as scopes (pipeline_key)
     -- a hand-typed creation date can lie before the deal was in any pipeline at as_of: it counts once it is in one
@@ -18,6 +20,7 @@ lives as (
 steps as (
     select month, pipeline_key, days, cast(sum(is_closed) as double) as closed, cast(count(*) as double) as gone
     from lives
+    where not is_imported
     group by 1, 2, 3
 ),
 
@@ -38,13 +41,24 @@ survival as (
             partition by month, pipeline_key order by days rows between unbounded preceding and current row
         )) as surviving
     from risks
+),
+
+medians as (
+    -- half, but for rounding of the logarithms
+    select month, pipeline_key, min(days) filter (where surviving <= 0.5 + 1e-9) as km_sales_cycle_days
+    from survival
+    group by 1, 2
+),
+
+counts as (
+    select
+        month, pipeline_key,
+        count(*) filter (where not is_imported) as new_deals,
+        count(*) filter (where is_imported) as imported_deals
+    from lives
+    group by 1, 2
 )
 
-select
-    month,
-    pipeline_key,
-    -- half, but for rounding of the logarithms
-    min(days) filter (where surviving <= 0.5 + 1e-9) as km_sales_cycle_days,
-    cast(sum(gone) as bigint) as new_deals
-from survival
-group by 1, 2
+select counts.month, counts.pipeline_key, medians.km_sales_cycle_days, counts.new_deals, counts.imported_deals
+from counts
+left join medians on counts.month = medians.month and counts.pipeline_key = medians.pipeline_key

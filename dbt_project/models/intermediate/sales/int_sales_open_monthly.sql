@@ -1,31 +1,14 @@
 -- One row per month and pipeline ('all' included) with open deals: at the month's end, the running month at as_of.
-with
-
-standing as (
-    select {{ month_of('month_end') }} as month, pipeline_key, stage_key, amount, amount_reporting
-    from {{ ref('fct_pipeline_month_end') }}
-    union all
-    select months.month, deals.pipeline_key, deals.stage_key, deals.amount, deals.amount_reporting
-    from {{ ref('dim_deals') }} as deals
-    inner join {{ ref('int_months') }} as months on not months.is_complete_month
-    where deals.is_open and not deals.is_deleted and deals.stage_key is not null
-),
-
-weighted as (
-    select
-        standing.*,
-        cast(standing.amount_reporting as decimal(28, 2)) * cast(stages.probability as decimal(9, 6)) as weighted_value
-    from standing
-    left join {{ ref('dim_stages') }} as stages on standing.stage_key = stages.stage_key
-)
-
 select
-    weighted.month,
+    standing.month,
     scopes.pipeline_key,
     count(*) as open_opportunities,
-    cast(coalesce(sum(weighted.amount_reporting), 0) as decimal(18, 2)) as open_amount,
-    cast(coalesce(sum(weighted.weighted_value), 0) as decimal(18, 2)) as crm_weighted_amount,
-    count(*) filter (where weighted.amount is not null and weighted.amount_reporting is null) as unconverted_open_count
-from weighted
-cross join lateral (values (weighted.pipeline_key), ('all')) as scopes (pipeline_key)
+    cast(coalesce(sum(standing.amount_reporting), 0) as decimal(18, 2)) as open_amount,
+    cast(coalesce(sum(standing.crm_weighted_amount), 0) as decimal(18, 2)) as crm_weighted_amount,
+    count(*) filter (where standing.is_unconverted) as unconverted_open_count,
+    count(*) filter (where standing.is_fulfilment) as fulfilment_count,
+    cast(coalesce(sum(standing.amount_reporting) filter (where standing.is_fulfilment), 0) as decimal(18, 2))
+        as fulfilment_amount
+from {{ ref('int_sales_open') }} as standing
+cross join lateral (values (standing.pipeline_key), ('all')) as scopes (pipeline_key)
 group by 1, 2

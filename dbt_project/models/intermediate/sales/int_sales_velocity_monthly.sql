@@ -8,7 +8,9 @@ select
     {{ exact_average(
         'closings.amount_plan', "closings.outcome = 'won' and closings.amount_at_close > 0"
     ) }} as trailing_deal_size,
-    {{ exact_average('closings.cycle_microseconds', "closings.outcome = 'won'") }} / 86400000000 as trailing_cycle_days
+    {{ exact_average('closings.cycle_microseconds', "closings.outcome = 'won'") }} / 86400000000 as trailing_cycle_days,
+    {{ exact_average('closings.cycle_microseconds', "closings.outcome in ('won', 'lost')") }} / 86400000000
+        as trailing_throughput_days
 from {{ ref('int_sales_months') }} as scopes
 inner join {{ ref('int_sales_closings') }} as closings
     on closings.closing_day >= scopes.seen_to_day - 90 and closings.closing_day < scopes.seen_to_day

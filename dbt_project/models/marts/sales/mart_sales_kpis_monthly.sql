@@ -7,7 +7,13 @@ figures as (
         case when scopes.is_rollup then coalesce(leads.new_leads, 0) end as new_leads,
         case when scopes.is_rollup then leads.lead_to_deal_rate end as lead_to_deal_rate,
         coalesce(cycles.new_deals, 0) as new_deals,
+        coalesce(cycles.imported_deals, 0) as imported_deals,
         cycles.km_sales_cycle_days,
+        {%- for type in deal_types() %}
+        coalesce(closings.{{ type }}_won_count, 0) as {{ type }}_won_count,
+        coalesce(closings.{{ type }}_lost_count, 0) as {{ type }}_lost_count,
+        cast(coalesce(closings.{{ type }}_won_amount, 0) as decimal(18, 2)) as {{ type }}_won_amount,
+        {%- endfor %}
         coalesce(closings.won_count, 0) as won_count,
         coalesce(closings.lost_count, 0) as lost_count,
         coalesce(closings.void_count, 0) as void_count,
@@ -27,8 +33,11 @@ figures as (
         coalesce(standing.open_amount, 0) as open_amount,
         coalesce(standing.crm_weighted_amount, 0) as crm_weighted_amount,
         coalesce(standing.unconverted_open_count, 0) as unconverted_open_count,
-        velocity.trailing_win_rate * velocity.trailing_deal_size
-        / nullif(velocity.trailing_cycle_days, 0) as value_per_open_deal_day,
+        coalesce(standing.fulfilment_count, 0) as fulfilment_count,
+        cast(coalesce(standing.fulfilment_amount, 0) as decimal(18, 2)) as fulfilment_amount,
+        velocity.trailing_win_rate * velocity.trailing_deal_size as value_per_open_deal,
+        nullif(velocity.trailing_cycle_days, 0) as trailing_cycle_days,
+        nullif(velocity.trailing_throughput_days, 0) as trailing_throughput_days,
         -- the first month of all starts with nothing open
         coalesce(lag(standing.open_opportunities) over (
             partition by scopes.pipeline_key order by scopes.month
@@ -52,6 +61,7 @@ select
     cast(new_leads as bigint) as new_leads,
     lead_to_deal_rate,
     cast(new_deals as bigint) as new_deals,
+    cast(imported_deals as bigint) as imported_deals,
     won_count,
     lost_count,
     void_count,
@@ -75,11 +85,25 @@ select
     km_sales_cycle_days,
     open_opportunities,
     cast(open_amount as decimal(18, 2)) as open_amount,
-    -- the CRM's own until stage probabilities are calibrated on this company's history
-    cast(crm_weighted_amount as decimal(18, 2)) as weighted_amount,
+    -- by our own probabilities: filled by the forecast
+    cast(null as decimal(18, 2)) as weighted_amount,
     cast(crm_weighted_amount as decimal(18, 2)) as crm_weighted_amount,
     unconverted_open_count,
-    open_at_start * value_per_open_deal_day as pipeline_velocity_per_day,
+    fulfilment_count,
+    fulfilment_amount,
+    open_at_start * value_per_open_deal / trailing_cycle_days as pipeline_velocity_per_day,
+    open_at_start * value_per_open_deal / trailing_throughput_days as pipeline_velocity_throughput,
+    {%- for type in deal_types() %}
+    {{ type }}_won_count,
+    {{ type }}_lost_count,
+    {{ type }}_won_amount,
+    {%- endfor %}
+    cast(new_business_won_count as double) / nullif(new_business_won_count + new_business_lost_count, 0)
+        as new_business_win_rate,
+    {{ wilson_low('new_business_won_count', '(new_business_won_count + new_business_lost_count)') }}
+        as new_business_win_rate_low,
+    {{ wilson_high('new_business_won_count', '(new_business_won_count + new_business_lost_count)') }}
+        as new_business_win_rate_high,
     is_complete_month,
     is_rollup
 from figures

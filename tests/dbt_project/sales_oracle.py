@@ -1,0 +1,122 @@
+"""Sales figures by plain loops over dimensions and facts, as METRICS.md words them; no SQL of the marts is shared.
+
+The reporting time zone of the tests is UTC, rates do not change with time (sales_world.RATE).
+"""
+
+from collections import Counter, defaultdict
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+
+from sales_world import AS_OF, RATE
+from whole import records
+
+NOW = datetime.fromisoformat(AS_OF)
+CENT = Decimal("0.01")
+
+
+def cents(value) -> Decimal:
+    return Decimal(value).quantize(CENT, ROUND_HALF_UP)
+
+
+def euros(amount, currency, plan=False):
+    return None if amount is None else cents(amount * Decimal(RATE[currency or "EUR"][plan]))
+
+
+def first(day) -> date:
+    return date(day.year, day.month, 1)
+
+
+def closings(con) -> list[dict]:
+    """Deals closed now that stand: month, amounts in euros."""
+    found = []
+    for row in records(con, "marts.dim_deals"):
+        if row["is_deleted"] or row["outcome"] == "open":
+            continue
+        day = row["close_date"] or row["closed_at"].date()
+        amount = row["amount_at_close"]
+        found.append(row | {
+            "day": day, "month": first(day), "euros": euros(amount, row["currency"]),
+            "plan": euros(amount, row["currency"], plan=True),
+        })  # fmt: skip
+    return found
+
+
+class Teams:
+    """Team of an owner at a moment, and today."""
+
+    def __init__(self, con) -> None:
+        self.spans = defaultdict(list)
+        for row in records(con, "marts.dim_owners_history"):
+            self.spans[row["owner_key"]].append((row["valid_from"], row["valid_to"], row["team_key"]))
+        self.now = {row["owner_key"]: row["team_key"] for row in records(con, "marts.dim_owners")}
+
+    def then(self, owner, moment):
+        return next(
+            (team for start, end, team in self.spans[owner] if start <= moment and (end is None or moment < end)), None
+        )
+
+
+def sales_monthly(con) -> dict[tuple, dict]:
+    """{(month, pipeline, owner, team, team_now, deal_type, source): {figure: sum}}; figures that are 0 are left out."""
+    teams, out = Teams(con), defaultdict(Counter)
+    deals = {row["deal_key"]: row for row in records(con, "marts.dim_deals")}
+    odds = {row["stage_key"]: Decimal(str(row["probability"])) for row in records(con, "marts.dim_stages")}
+    kinds = {row["stage_key"]: row["stage_category"] for row in records(con, "marts.dim_stages")}
+    months = {row["month"] for row in records(con, "intermediate.int_months")}
+
+    def at(month, row, owner, moment, pipeline=None):
+        team = teams.then(owner, moment) if owner else None
+        return out[month, pipeline or row["pipeline_key"], owner, team, teams.now.get(owner), row["deal_type"],
+                   row["original_source"]]  # fmt: skip
+
+    for row in deals.values():
+        if not row["is_deleted"]:
+            cell = at(first(row["created_at"]), row, row["owner_key_at_creation"], row["created_at"])
+            cell["imported_deals" if row["import_batch_id"] else "new_deals"] += 1
+    for row in closings(con):
+        cell = at(row["month"], row, row["owner_key_at_close"], row["closed_at"])
+        cell[row["outcome"] + "_count"] += 1
+        if row["outcome"] == "void":
+            continue
+        cell[row["outcome"] + "_amount"] += row["euros"] or 0
+        cell["closed_amount_positive"] += max(row["euros"] or 0, 0)
+        if row["outcome"] == "won":
+            cell["won_amount_positive"] += max(row["euros"] or 0, 0)
+            cell["won_amount_plan"] += max(row["plan"] or 0, 0)
+            cell["won_count_positive"] += (row["euros"] or 0) > 0
+            cell["zero_amount_won_count"] += row["amount_at_close"] == 0
+            cell["missing_amount_won_count"] += row["amount_at_close"] is None
+            if not row["import_batch_id"]:
+                cell["cycle_count"] += 1
+                cell["cycle_days_sum"] += (row["closed_at"] - row["created_at"]) / timedelta(days=1)
+    standing = [
+        (
+            first(row["month_end"]),
+            row,
+            datetime.combine(row["month_end"] + timedelta(1), datetime.min.time(), NOW.tzinfo),
+        )
+        for row in records(con, "marts.fct_pipeline_month_end")
+    ]
+    standing += [(first(NOW), row, NOW) for row in deals.values() if row["is_open"] and not row["is_deleted"]]
+    for month, row, moment in standing:
+        held = {"deal_type": deals[row["deal_key"]]["deal_type"],
+                "original_source": deals[row["deal_key"]]["original_source"]}  # fmt: skip
+        cell = at(month, held, row["owner_key"], moment - timedelta(microseconds=1), row["pipeline_key"])
+        worth = euros(row["amount"], row["currency"]) or 0
+        cell["open_opportunities"] += 1
+        cell["open_amount"] += worth
+        cell["crm_weighted_amount"] += cents(worth * odds[row["stage_key"]])
+        if kinds[row["stage_key"]] == "fulfilment":
+            cell["fulfilment_count"] += 1
+            cell["fulfilment_amount"] += worth
+    for row in records(con, "marts.dim_leads"):
+        owner = row["owner_key"]  # of these leads no owner ever changes
+        team = teams.then(owner, row["created_at"]) if owner else None
+        out[first(row["created_at"]), None, owner, team, teams.now.get(owner), None, row["original_source"]][
+            "new_leads"
+        ] += 1
+    return {
+        key: {k: v for k, v in cell.items() if v}
+        for key, cell in out.items()
+        if key[0] in months and any(cell.values())
+    }

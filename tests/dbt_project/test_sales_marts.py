@@ -1,0 +1,54 @@
+"""The sales marts over a random portal, each figure of each cell against plain loops (sales_oracle)."""
+
+from decimal import Decimal
+
+import pytest
+import sales_oracle as oracle
+from chain import read_compiled
+from sales_world import AS_OF, fill
+from whole import build, records
+
+TESTS = ("marts_sales_roll_up", "marts_kpis_add_up")
+
+
+@pytest.fixture(scope="module")
+def con(dbt, compiled):
+    with build(compiled, dbt.target, fill, AS_OF) as connection:
+        yield connection
+
+
+def cells(con, table, key, figures):
+    """{key: {figure: value}} of a mart, zeros and nulls left out, as the oracle gives them."""
+    found = {}
+    for row in records(con, table):
+        values = {name: row[name] for name in figures if row[name]}
+        if values:
+            assert tuple(row[name] for name in key) not in found
+            found[tuple(row[name] for name in key)] = values
+    return found
+
+
+def alike(ours, theirs):
+    assert ours.keys() == theirs.keys()
+    for key, values in theirs.items():
+        assert ours[key].keys() == values.keys(), key
+        for name, value in values.items():
+            exact = isinstance(value, int | Decimal)
+            assert ours[key][name] == (value if exact else pytest.approx(value, rel=1e-12)), (key, name)
+
+
+def test_data_tests_of_the_marts(con, dbt):
+    """dbt's own singular tests hold on this world too."""
+    compiled = read_compiled(dbt.target)
+    for name in TESTS:
+        assert con.execute(compiled[name]).fetchall() == [], name
+
+
+def test_sales_monthly(con):
+    theirs = oracle.sales_monthly(con)
+    key = ("month", "pipeline_key", "owner_key", "team_key", "team_now", "deal_type", "original_source")
+    figures = {name for cell in theirs.values() for name in cell}
+    assert len(figures) >= 20
+    assert len(theirs) > 250
+    assert sum(key[3] != key[4] for key in theirs) > 20  # teams of then and of now differ
+    alike(cells(con, "marts.mart_sales_monthly", key, figures), theirs)

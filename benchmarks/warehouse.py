@@ -53,7 +53,7 @@ def build(home: Path, hours: float = 0) -> dict[str, Any]:
     warehouse.prepare(settings.warehouse)
     as_of = sales_rows.AS_OF + timedelta(hours=hours)
     warehouse.write_run_clock(settings.warehouse, as_of, "bench", as_of)
-    warehouse.write_configuration(settings.warehouse, settings, Home(home).rates)
+    warehouse.write_configuration(settings.warehouse, settings, Home(home).rates, Home(home).targets)
     subprocess.run([sys.executable, "-m", "benchmarks.warehouse", "parse", str(home)], check=True)
     started, last = time.process_time(), [time.process_time()]
     cpu: dict[str, float] = {}

@@ -79,6 +79,10 @@ class Home:
         return self.root / "rates.csv"
 
     @property
+    def targets(self) -> Path:
+        return self.root / "targets.csv"
+
+    @property
     def last_run(self) -> Path:
         """Outcome of the newest run, published or not, for `funnel status`."""
         return self.logs / "last_run.json"

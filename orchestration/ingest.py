@@ -12,7 +12,7 @@ from ingestion.stream import Stream, StreamReport, Vendor
 from orchestration.resources import WRITER, RunRequest
 
 CLOCK = dg.AssetKey(["meta", "run_clock"])
-CONFIGURED = ("configured_rates", "configured_stages", "configured_sources")
+CONFIGURED = ("configured_rates", "configured_targets", "configured_stages", "configured_sources")
 CHECK = "extracted"
 
 

@@ -94,7 +94,7 @@ class Session:
         warehouse.prepare(self.path)
         warehouse.write_run_clock(self.path, self.as_of, self.run_id, self.started_at)
         self.write_reach()
-        return warehouse.write_configuration(self.path, self.settings, self.home.rates)
+        return warehouse.write_configuration(self.path, self.settings, self.home.rates, self.home.targets)
 
     def write_reach(self) -> None:
         """Tell models how far each source's data reaches, by all runs before and by what this one has read."""

@@ -19,10 +19,13 @@ from ingestion.errors import ConfigError
 from ingestion.loading import open_warehouse
 from ingestion.settings import Settings
 from orchestration.errors import explain
+from orchestration.targets import read_targets
 
 TABLES = {
     "run_clock": "as_of timestamptz, run_id varchar, started_at timestamptz",
     "configured_rates": "currency varchar, kind varchar, date date, rate decimal(18, 8)",
+    "configured_targets": "line integer, level varchar, key varchar, first_month date, last_month date, version date, "
+    "quota decimal(18, 2), budget decimal(18, 2)",
     "configured_stages": "source varchar, pipeline_id varchar, stage_id varchar, stage_category varchar",
     "configured_sources": "source varchar, vendor varchar, home_currency varchar, account_id varchar",
     "source_reach": "source varchar, is_whole boolean, reached_at timestamptz",
@@ -83,11 +86,15 @@ def write_built_project(path: Path, fingerprint: str) -> None:
     _replace(path, {"built_project": [(fingerprint,)]})
 
 
-def write_configuration(path: Path, settings: Settings, rates: Path) -> dict[str, int]:
-    """funnel.yml and rates.csv as tables that models join; returns rows by table. Errors: ConfigError with the line."""
+def write_configuration(path: Path, settings: Settings, rates: Path, targets: Path) -> dict[str, int]:
+    """funnel.yml, rates.csv and targets.csv as tables that models join; returns rows by table.
+
+    Errors: ConfigError with the line.
+    """
     config = settings.config
     tables: dict[str, list[tuple[Any, ...]]] = {
         "configured_rates": read_rates(rates),
+        "configured_targets": list(read_targets(targets)),
         "configured_stages": [
             (source, pipeline, stage, category)
             for source, pipelines in config.stages.items()

@@ -32,6 +32,8 @@ RAW_SHAPE = (
 META = {
     "run_clock": "as_of timestamptz, run_id varchar, started_at timestamptz",
     "configured_rates": "currency varchar, kind varchar, date date, rate decimal(18, 8)",
+    "configured_targets": "line integer, level varchar, key varchar, first_month date, last_month date, version date, "
+    "quota decimal(18, 2), budget decimal(18, 2)",
     "configured_stages": "source varchar, pipeline_id varchar, stage_id varchar, stage_category varchar",
     "configured_sources": "source varchar, vendor varchar, home_currency varchar, account_id varchar",
     "source_reach": "source varchar, is_whole boolean, reached_at timestamptz",

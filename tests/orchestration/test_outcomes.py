@@ -189,7 +189,9 @@ def test_configuration_replaces_what_was_there(settings: Settings) -> None:
     config = Config(stages={"hubspot": {"default": {"s1": "meeting"}}}, home_currency={"hubspot": "USD"})
     named = Settings(settings.home, settings.connections, config, settings.pii_key)
     for _ in range(2):
-        warehouse.write_configuration(settings.warehouse, named, settings.home / "rates.csv")
+        warehouse.write_configuration(
+            settings.warehouse, named, *(settings.home / n for n in ("rates.csv", "targets.csv"))
+        )
     with warehouse.connect(settings.warehouse, read_only=True) as connection:
         assert connection.execute("from meta.configured_stages").fetchall() == [("hubspot", "default", "s1", "meeting")]
         assert connection.execute("from meta.configured_sources").fetchall() == [("hubspot", "hubspot", "USD", None)]

@@ -5,12 +5,13 @@ with
 
 standing as (
     select
-        {{ month_of('month_end') }} as month, deal_key, pipeline_key, stage_key, owner_key, amount, amount_reporting
+        {{ month_of('month_end') }} as month, deal_key, pipeline_key, stage_key, owner_key, amount, amount_reporting,
+        close_date
     from {{ ref('fct_pipeline_month_end') }}
     union all
     select
         months.month, deals.deal_key, deals.pipeline_key, deals.stage_key, deals.owner_key, deals.amount,
-        deals.amount_reporting
+        deals.amount_reporting, deals.close_date
     from {{ ref('dim_deals') }} as deals
     inner join {{ ref('int_months') }} as months on not months.is_complete_month
     where deals.is_open and not deals.is_deleted and deals.stage_key is not null
@@ -21,6 +22,7 @@ select
     standing.deal_key,
     standing.pipeline_key,
     standing.owner_key,
+    standing.close_date,
     standing.amount_reporting,
     {{ converted('standing.amount_reporting', 'cast(stages.probability as decimal(9, 6))') }} as crm_weighted_amount,
     standing.amount is not null and standing.amount_reporting is null as is_unconverted,

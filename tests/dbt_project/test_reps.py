@@ -1,0 +1,175 @@
+"""Reps, open deals and leads over a random world, against plain loops over the dimensions written from METRICS.md."""
+
+from collections import defaultdict
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from chain import read_compiled
+from reps_world import AS_OF, TARGETS, make
+from whole import build
+
+NOW = datetime.fromisoformat(AS_OF)
+TESTED = ("marts_reps_add_up",)
+
+
+@pytest.fixture(scope="module")
+def con(dbt, compiled):
+    with build(compiled, dbt.target, make, AS_OF) as connection:
+        yield connection
+
+
+def test_data_tests_hold_here_too(con, dbt):
+    tests = read_compiled(dbt.target)
+    for name in TESTED:
+        assert con.execute(tests[name]).fetchall() == [], name
+
+
+def rows(con, query: str) -> list[dict]:
+    cursor = con.execute(query)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def month_of(moment: date | None) -> date | None:
+    return moment and date(moment.year, moment.month, 1)
+
+
+def team_at(history: list[dict], owner: str | None, at: datetime) -> str | None:
+    held = [
+        v for v in history
+        if v["owner_key"] == owner and v["valid_from"] <= at and (v["valid_to"] is None or at < v["valid_to"])
+    ]  # fmt: skip
+    return held[0]["team_key"] if held else None
+
+
+def expected_reps(con) -> dict:
+    """{(month, owner, team): figures} by loops."""
+    history = rows(con, "from marts.dim_owners_history")
+    probability = dict(con.execute("select stage_key, probability from marts.dim_stages").fetchall())
+    deals = [d for d in rows(con, "from marts.dim_deals") if not d["is_deleted"]]
+    found: dict = defaultdict(lambda: defaultdict(lambda: Decimal(0)))
+    for d in deals:
+        born = d["created_at"]
+        key = (month_of(born.date()), d["owner_key_at_creation"], team_at(history, d["owner_key_at_creation"], born))
+        found[key]["new_deals"] += 1
+        if d["outcome"] in ("won", "lost"):
+            day = d["close_date"] or d["closed_at"].date()
+            owner = d["owner_key_at_close"]
+            figures = found[(month_of(day), owner, team_at(history, owner, d["closed_at"]))]
+            figures[d["outcome"]] += 1
+            if d["outcome"] == "won":
+                figures["cycle"] += Decimal((d["closed_at"] - born) / timedelta(days=1))
+                if d["currency"] == "EUR":
+                    figures["won_amount"] += d["amount_at_close"] or 0
+                    if d["amount_at_close"] and d["amount_at_close"] > 0:
+                        figures["size"] += d["amount_at_close"]
+                        figures["sized"] += 1
+                elif d["amount_at_close"] is not None:
+                    figures["unconverted"] += 1
+    standing = rows(con, "from marts.fct_pipeline_month_end")
+    standing += [d | {"month_end": date(2026, 6, 30)} for d in deals if d["outcome"] == "open"]
+    for d in standing:
+        next_month = d["month_end"] + timedelta(days=1)
+        seen = min(datetime(next_month.year, next_month.month, 1, tzinfo=UTC), NOW) - timedelta(microseconds=1)
+        amount, month = d["amount_reporting"] or Decimal(0), month_of(d["month_end"])
+        figures = found[(month, d["owner_key"], team_at(history, d["owner_key"], seen))]
+        figures["open"] += amount
+        figures["weighted"] += round(amount * Decimal(str(probability[d["stage_key"]])), 2)
+        if month_of(d["close_date"]) == month:
+            figures["due"] += amount
+        if month_of(d["close_date"]) == next_month and next_month <= NOW.date():
+            opening = team_at(history, d["owner_key"], seen + timedelta(microseconds=1))
+            found[(next_month, d["owner_key"], opening)]["opening"] += amount
+    return found
+
+
+def quota_shares(con) -> dict:
+    """{(month, owner, team): share of the month}: day by day, by the version that holds at the day's end."""
+    shares: dict = defaultdict(float)
+    history = rows(con, "from marts.dim_owners_history")
+    day, last = date(2025, 1, 1), date(2026, 6, 30)
+    while day <= last:
+        end = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1, microseconds=-1)
+        length = ((day.replace(day=28) + timedelta(days=4)).replace(day=1) - day.replace(day=1)).days
+        for v in history:
+            if v["valid_from"] <= end and (v["valid_to"] is None or end < v["valid_to"]):
+                shares[(month_of(day), v["owner_key"], v["team_key"])] += (v["is_active"] or v["is_assumed"]) / length
+        day += timedelta(days=1)
+    return shares
+
+
+def test_reps_agree_with_loops(con):
+    found, mart = expected_reps(con), rows(con, "from marts.mart_rep_performance_monthly")
+    months = {row["month"] for row in mart}
+    assert {key for key, figures in found.items() if key[0] in months and any(figures.values())} <= {
+        (row["month"], row["owner_key"], row["team_key"]) for row in mart
+    }
+    assert sum(row["won_count"] for row in mart) > 80
+    assert max(months) == date(2026, 6, 1)
+    for row in mart:
+        f = found[(row["month"], row["owner_key"], row["team_key"])]
+        for ours, theirs in (
+            ("won_count", "won"), ("lost_count", "lost"), ("won_amount", "won_amount"), ("new_deals", "new_deals"),
+            ("unconverted_count", "unconverted"), ("open_amount", "open"), ("due_amount", "due"),
+            ("opening_due_amount", "opening"), ("deal_size_n", "sized"),
+        ):  # fmt: skip
+            assert row[ours] == f[theirs], (ours, row)
+        assert abs(row["crm_weighted_amount"] - f["weighted"]) <= Decimal("0.05"), row
+        closed = f["won"] + f["lost"]
+        assert row["win_rate"] == (pytest.approx(float(f["won"] / closed)) if closed else None)
+        assert row["average_deal_size"] == (pytest.approx(float(f["size"] / f["sized"])) if f["sized"] else None)
+        assert row["average_sales_cycle_days"] == (pytest.approx(float(f["cycle"] / f["won"])) if f["won"] else None)
+
+
+def test_quotas_are_of_the_version_and_of_the_days(con):
+    by_month: dict = {}
+    for line, _level, key, first, last, version, quota, _budget in TARGETS:
+        owner = {"Bo": "hubspot:2", "dee": "hubspot:4"}.get(key, key)
+        for m in range(24):
+            month = date(2025 + m // 12, m % 12 + 1, 1)
+            if line not in (4, 6, 7, 8, 9) and date.fromisoformat(first) <= month <= date.fromisoformat(last):
+                by_month[(month, owner)] = (float(quota), version and date.fromisoformat(version))
+    shares, checked = quota_shares(con), 0
+    for row in rows(con, "from marts.mart_rep_performance_monthly"):
+        key = (row["month"], row["owner_key"], row["team_key"])
+        quota, version = by_month.get(key[:2], (None, None))
+        if quota is None or key not in shares:
+            assert row["quota"] is None, row
+            continue
+        checked += 1
+        assert float(row["quota"]) == pytest.approx(quota * shares[key], abs=0.0101), row
+        assert row["quota_version"] == version, row
+        won = float(row["won_amount"])
+        assert row["attainment"] == (pytest.approx(won / float(row["quota"])) if row["quota"] else None)
+        assert float(row["gap_amount"]) == pytest.approx(float(row["quota"]) - won)
+        gap = float(row["gap_amount"])
+        assert row["coverage_remaining"] == (pytest.approx(float(row["due_amount"]) / gap) if gap > 0 else None)
+    assert checked > 30
+
+
+def test_teams_of_the_time_and_of_now(con):
+    found = con.execute(
+        "select team_key, team_now, quota from marts.mart_rep_performance_monthly "
+        "where owner_key = 'hubspot:1' and month = '2026-03-01' order by 1"
+    ).fetchall()
+    # nine whole days with team x; the tenth ends with team y. The newest version of the quota is of 20 February
+    assert found == [
+        ("hubspot:x", "hubspot:y", Decimal("967.74")), ("hubspot:y", "hubspot:y", Decimal("2365.59")),
+    ]  # fmt: skip
+
+
+def test_lines_that_name_nobody_or_overlap_are_told_and_stop_nothing(con):
+    found = con.execute(
+        "select source, stream, record_id, reason from meta.rejected_records order by record_id"
+    ).fetchall()
+    assert found == [
+        ("targets.csv", "targets", "line 6", "2026-06: the same period is in line 5"),
+        ("targets.csv", "targets", "line 7", "there is no owner Nobody"),
+        ("targets.csv", "targets", "line 8", "2 owners are called ann"),
+    ]
+    assert con.execute(
+        "select quota, budget from marts.fct_targets where target_key = 'hubspot:2' and month >= '2026-06-01' "
+        "order by month"
+    ).fetchall() == [(Decimal(2500), Decimal(10)), (Decimal(1), None)]
+    assert con.execute("select distinct quota from marts.fct_targets where level = 'team'").fetchall() == [(50000,)]

@@ -120,3 +120,22 @@ def sales_monthly(con) -> dict[tuple, dict]:
         for key, cell in out.items()
         if key[0] in months and any(cell.values())
     }
+
+
+def losses(con) -> dict[tuple, dict]:
+    """{(month, pipeline, stage lost from, reason): {figure: sum}}."""
+    kinds = {row["stage_key"]: row["stage_category"] for row in records(con, "marts.dim_stages")}
+    visits = defaultdict(list)
+    for row in sorted(records(con, "marts.fct_stage_transitions"), key=lambda row: row["visit_number"]):
+        if kinds[row["to_stage_key"]] not in ("won", "lost", "void"):
+            visits[row["deal_key"]].append(row["to_stage_key"])
+    months, out = {row["month"] for row in records(con, "intermediate.int_months")}, defaultdict(Counter)
+    for row in closings(con):
+        if row["outcome"] == "lost" and row["month"] in months:
+            reason = (row["lost_reason"] or "").strip() or "not given"
+            cell = out[row["month"], row["pipeline_key"], (visits[row["deal_key"]] or [None])[-1], reason]
+            cell["lost_count"] += 1
+            cell["lost_amount"] += row["euros"] or 0
+            cell["new_business_lost_count"] += row["deal_type"] == "new_business"
+            cell["missing_amount_count"] += row["amount_at_close"] is None
+    return {key: {k: v for k, v in cell.items() if v} for key, cell in out.items()}

@@ -8,7 +8,7 @@ from chain import read_compiled
 from sales_world import AS_OF, fill
 from whole import build, records
 
-TESTS = ("marts_sales_roll_up", "marts_kpis_add_up")
+TESTS = ("marts_sales_roll_up", "marts_kpis_add_up", "marts_losses_add_up")
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +52,12 @@ def test_sales_monthly(con):
     assert len(theirs) > 250
     assert sum(key[3] != key[4] for key in theirs) > 20  # teams of then and of now differ
     alike(cells(con, "marts.mart_sales_monthly", key, figures), theirs)
+
+
+def test_loss_reasons(con):
+    theirs = oracle.losses(con)
+    key = ("month", "pipeline_key", "lost_from_stage_key", "lost_reason")
+    figures = {name for cell in theirs.values() for name in cell}
+    assert len(figures) == 4
+    assert {k[3] for k in theirs} >= {"not given", "whatever"}
+    alike(cells(con, "marts.mart_loss_reasons_monthly", key, figures), theirs)

@@ -6,8 +6,10 @@ The reporting time zone of the tests is UTC, rates do not change with time (sale
 from collections import Counter, defaultdict
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import pairwise
+from statistics import median
 
-from sales_world import AS_OF, RATE
+from sales_world import AS_OF, LIFE, RATE
 from whole import records
 
 NOW = datetime.fromisoformat(AS_OF)
@@ -138,4 +140,29 @@ def losses(con) -> dict[tuple, dict]:
             cell["lost_amount"] += row["euros"] or 0
             cell["new_business_lost_count"] += row["deal_type"] == "new_business"
             cell["missing_amount_count"] += row["amount_at_close"] is None
+    return {key: {k: v for k, v in cell.items() if v} for key, cell in out.items()}
+
+
+def lead_funnel(con) -> dict[tuple, dict]:
+    """{(month of creation, source): {figure: value}} by the standard order of lifecycle stages (sales_world.LIFE)."""
+    steps = ("leads", "leads", "mqls", "sqls", "opportunities", "customers")
+    stays = defaultdict(list)
+    for row in records(con, "marts.fct_lead_transitions"):
+        stays[row["lead_key"]].append((LIFE.index(row["to_stage"]), row["entered_at"]))
+    out, waits = defaultdict(Counter), defaultdict(list)
+    for row in records(con, "marts.dim_leads"):
+        key = (first(row["created_at"]), row["original_source"])
+        furthest = max((place for place, _ in stays[row["lead_key"]]), default=0)
+        for name in dict.fromkeys(steps[: furthest + 1]):
+            out[key][name] += 1
+        if furthest == len(LIFE) - 1:
+            bought = min(at for place, at in stays[row["lead_key"]] if place == furthest)
+            waits[key].append(max((bought - row["created_at"]) / timedelta(days=1), 0))
+    for key, cell in out.items():
+        cell |= {"median_days_to_customer": median(waits[key])} if waits[key] else {}
+        names = [("lead", "leads"), ("mql", "mqls"), ("sql", "sqls"), ("opportunity", "opportunities"),
+                 ("customer", "customers")]  # fmt: skip
+        for (a, whole), (b, part) in [*pairwise(names), (names[0], names[-1])]:
+            if cell[part]:
+                cell[f"{a}_to_{b}_rate"] = cell[part] / cell[whole]
     return {key: {k: v for k, v in cell.items() if v} for key, cell in out.items()}

@@ -8,7 +8,7 @@ from chain import read_compiled
 from sales_world import AS_OF, fill
 from whole import build, records
 
-TESTS = ("marts_sales_roll_up", "marts_kpis_add_up", "marts_losses_add_up")
+TESTS = ("marts_sales_roll_up", "marts_kpis_add_up", "marts_losses_add_up", "marts_lead_funnel_is_the_leads")
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +61,11 @@ def test_loss_reasons(con):
     assert len(figures) == 4
     assert {k[3] for k in theirs} >= {"not given", "whatever"}
     alike(cells(con, "marts.mart_loss_reasons_monthly", key, figures), theirs)
+
+
+def test_lead_funnel(con):
+    theirs = oracle.lead_funnel(con)
+    figures = {name for cell in theirs.values() for name in cell}
+    assert len(figures) == 11
+    assert sum("median_days_to_customer" in cell for cell in theirs.values()) >= 5
+    alike(cells(con, "marts.mart_lead_funnel_monthly", ("cohort_month", "original_source"), figures), theirs)

@@ -37,3 +37,9 @@ to_utc_timestamp(cast({{ day }} as timestamp), '{{ var("reporting_timezone") }}'
 
 {#- "Since ever": the valid_from of what was assumed before our first landing. -#}
 {% macro beginning_of_time() %}{{ ts("'1970-01-01 00:00:00+00'") }}{% endmacro %}
+
+{#- First day of the fiscal quarter a day falls into. -#}
+{% macro quarter_of(day) -%}
+{%- set shift = (var('fiscal_year_start_month') | int - 1) % 3 -%}
+cast(date_trunc('quarter', date_trunc('month', {{ day }}) - interval '{{ shift }} months') + interval '{{ shift }} months' as date)
+{%- endmacro %}

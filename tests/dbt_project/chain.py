@@ -3,7 +3,9 @@
 Starting dbt costs seconds, a query milliseconds: property tests put all their cases into one batch and run the chain.
 """
 
+import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
@@ -55,7 +57,11 @@ class Chain:
             self.con.execute(f"truncate {name}")
 
     def run(self, upto: str = CHAIN[-1]) -> None:
-        for model in CHAIN[: CHAIN.index(upto) + 1]:
+        self.build(CHAIN[: CHAIN.index(upto) + 1])
+
+    def build(self, models: Iterable[str]) -> None:
+        """Compute these models, each after those it needs."""
+        for model in models:
             schema = {"stg": "staging", "int": "intermediate"}.get(model[:3], "marts")
             self.con.execute(f"create or replace table {schema}.{model} as {self.compiled[model]}")
 
@@ -71,3 +77,19 @@ def read_compiled(target: Path) -> dict[str, str]:
         for path in root.rglob("*.sql")
         if not path.parent.name.endswith(".yml")
     }
+
+
+def ancestors(target: Path, *models: str) -> list[str]:
+    """These models and all they are made from, in order; seeds and sources apart."""
+    nodes = json.loads((target / "manifest.json").read_text())["nodes"]
+    order: dict[str, None] = {}
+
+    def visit(key: str) -> None:
+        if key.startswith("model.") and key not in order:
+            for parent in nodes[key]["depends_on"]["nodes"]:
+                visit(parent)
+            order[key] = None
+
+    for model in models:
+        visit(f"model.funnel.{model}")
+    return [nodes[key]["name"] for key in order]

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from ingestion.errors import ConfigError
 from ingestion.properties import AmountProperties, Misplaced, Properties, asked_of, consistent, for_models
+from ingestion.stall import Stall, StallDays
 
 STAGE_CATEGORIES = (
     "prospecting", "qualification", "meeting", "proposal", "negotiation", "closing",
@@ -39,6 +40,8 @@ class Config(BaseModel):
     """{connection or `default`: hours its data may lie behind as-of before that is an alert}."""
     properties: Properties = {}
     amount_property: AmountProperties = {}
+    stall: Stall = Stall()
+    stall_days: StallDays = {}
 
     def staleness_budget(self, source: str) -> float:
         """Hours a source may lie behind as-of."""

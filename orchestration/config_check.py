@@ -40,6 +40,7 @@ def check_connections(settings: Settings) -> None:
         "stages_confirmed": config.stages_confirmed,
         "properties": config.properties,
         "amount_property": config.amount_property,
+        "stall_days": config.stall_days,
         "home_currency": config.home_currency,
         "staleness_hours": {name: hours for name, hours in config.staleness_hours.items() if name != "default"},
     }
@@ -55,17 +56,23 @@ def _named(settings: Settings) -> Iterator[tuple[tuple[str, ...], str, str, str]
         "stages": config.stages,
         "stages_confirmed": config.stages_confirmed,
         "amount_property": config.amount_property,
+        "stall_days": config.stall_days,
     }
     for section, sources in pipelines.items():
         for source, given in sources.items():
             for pipeline in given:
                 if (section, pipeline) != ("amount_property", "default"):
                     yield (section, source, pipeline), "pipelines", _key(source, pipeline), f"{source}:"
-    for source, by_pipeline in config.stages.items():
-        for pipeline, stages in by_pipeline.items():
-            for stage in stages:
-                begins = f"{_key(source, pipeline)}:"
-                yield ("stages", source, pipeline, stage), "stages", begins + _encoded(stage), begins
+    by_stage: dict[str, Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
+        "stages": config.stages,
+        "stall_days": config.stall_days,
+    }
+    for section, by_source in by_stage.items():
+        for source, by_pipeline in by_source.items():
+            for pipeline, stages in by_pipeline.items():
+                for stage in stages:
+                    begins = f"{_key(source, pipeline)}:"
+                    yield (section, source, pipeline, stage), "stages", begins + _encoded(stage), begins
 
 
 def _known(settings: Settings) -> list[dict[str, Any]]:

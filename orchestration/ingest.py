@@ -12,7 +12,13 @@ from ingestion.stream import Stream, StreamReport, Vendor
 from orchestration.resources import WRITER, RunRequest
 
 CLOCK = dg.AssetKey(["meta", "run_clock"])
-CONFIGURED = ("configured_rates", "configured_targets", "configured_stages", "configured_sources")
+CONFIGURED = (
+    "configured_rates",
+    "configured_targets",
+    "configured_stages",
+    "configured_thresholds",
+    "configured_sources",
+)
 CHECK = "extracted"
 
 

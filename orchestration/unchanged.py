@@ -22,7 +22,14 @@ WHOLE_LISTS = ("deal_pipelines", "lead_pipelines", "owners", "properties")
 """Streams whose every window lists all there is: a record that is absent from one is gone."""
 VOLATILE = {"source_counts": ("counted_at",)}
 """Fields that say when, not what."""
-CONFIGURED = ("configured_rates", "configured_targets", "configured_stages", "configured_sources", "source_reach")
+CONFIGURED = (
+    "configured_rates",
+    "configured_targets",
+    "configured_stages",
+    "configured_thresholds",
+    "configured_sources",
+    "source_reach",
+)
 BUILD = "last_build"
 COLUMNS = """run_id varchar, as_of timestamptz, started_at timestamptz, project varchar, configuration varchar,
     window_seq bigint"""

@@ -35,6 +35,7 @@ META = {
     "configured_targets": "line integer, level varchar, key varchar, first_month date, last_month date, version date, "
     "quota decimal(18, 2), budget decimal(18, 2)",
     "configured_stages": "source varchar, pipeline_id varchar, stage_id varchar, stage_category varchar",
+    "configured_thresholds": "name varchar, source varchar, pipeline_id varchar, stage_id varchar, value double",
     "configured_sources": "source varchar, vendor varchar, home_currency varchar, account_id varchar",
     "source_reach": "source varchar, is_whole boolean, reached_at timestamptz",
     "load_rejects": (
@@ -66,6 +67,10 @@ def make_tables(con: duckdb.DuckDBPyConnection, as_of: str = AS_OF) -> None:
     for table, columns in META.items():
         con.execute(f"create table meta.{table} ({columns})")
     con.execute("insert into meta.configured_sources values ('hubspot', 'hubspot', 'EUR', '1')")
+    con.execute(
+        "insert into meta.configured_thresholds select name, null, null, null, value from (values "
+        "('factor', 1), ('inactive_days', 14), ('pushes', 2)) t(name, value)"
+    )
     con.execute("insert into meta.source_reach values ('hubspot', true, null)")
     set_as_of(con, as_of)
 

@@ -10,7 +10,7 @@ from reps_world import AS_OF, TARGETS, make
 from whole import build
 
 NOW = datetime.fromisoformat(AS_OF)
-TESTED = ("marts_reps_add_up",)
+TESTED = ("marts_reps_add_up", "marts_open_deals_are_the_open_deals")
 
 
 @pytest.fixture(scope="module")
@@ -173,3 +173,52 @@ def test_lines_that_name_nobody_or_overlap_are_told_and_stop_nothing(con):
         "order by month"
     ).fetchall() == [(Decimal(2500), Decimal(10)), (Decimal(1), None)]
     assert con.execute("select distinct quota from marts.fct_targets where level = 'team'").fetchall() == [(50000,)]
+
+
+# ---- open deals --------------------------------------------------------------------------------------------------
+def test_open_deals_agree_with_loops(con):
+    deals = {d["deal_key"]: d for d in rows(con, "from marts.dim_deals")}
+    stays = {s["deal_key"]: s for s in rows(con, "from marts.fct_stage_transitions") if s["is_current"]}
+    told = {d["deal_key"]: d for d in rows(con, "from intermediate.int_deals")}
+    p75 = dict(
+        con.execute(
+            "select stage_key, trailing_12m_p75_days from marts.mart_stage_performance_monthly "
+            "where month = '2026-06-01'"
+        ).fetchall()
+    )
+    mart = {row["deal_key"]: row for row in rows(con, "from marts.mart_open_deals")}
+    assert mart.keys() == {key for key, d in deals.items() if d["outcome"] == "open" and not d["is_deleted"]}
+    seen: set[str] = set()
+    for key, row in mart.items():
+        deal, days = deals[key], (NOW - stays[key]["entered_at"]) / timedelta(days=1)
+        assert row["days_in_stage"] == pytest.approx(days)
+        limit = p75[deal["stage_key"]]
+        last, planned = told[key]["last_contacted_at"], told[key]["next_activity_at"]
+        idle = (NOW - last) / timedelta(days=1) if last and last < NOW else None
+        assert row["days_since_activity"] == (idle if idle is None else pytest.approx(idle))
+        assert row["has_next_step"] == (planned is not None and planned >= NOW)
+        reasons = []
+        if limit is not None and days > limit:
+            reasons.append(f"stalled: {int(days)} days in the stage")
+        if last is None:
+            reasons.append("never contacted")
+        if idle is not None and idle > 14:
+            reasons.append(f"no contact for {int(idle)} days")
+        if planned is None or planned < NOW:
+            reasons.append("the next step is overdue" if planned else "no next step")
+        if deal["close_date"] < NOW.date():
+            reasons.append("the close date is past")
+        if deal["close_date_pushes"] >= 2:
+            reasons.append(f"pushed {deal['close_date_pushes']} times")
+        if not deal["amount"] or deal["amount"] < 0:
+            reasons.append("no amount")
+        if deal["owner_key"] in (None, "hubspot:3"):
+            reasons.append("the owner is inactive" if deal["owner_key"] else "no owner")
+        assert (row["risk_reasons"] or "") == "; ".join(reasons), row
+        seen |= {reason.split(":")[0].rstrip("0123456789 days") for reason in reasons}
+    assert len(mart) > 40
+    assert len(seen) >= 7, seen
+    order = sorted(mart.values(), key=lambda row: row["priority_rank"])
+    assert [row["priority_rank"] for row in order] == list(range(1, len(order) + 1))
+    weights = [(not row["risk_count"], -(row["crm_weighted_amount"] or Decimal(-(10**9)))) for row in order]
+    assert weights == sorted(weights)

@@ -55,6 +55,13 @@ def funnel(
             "properties:\n  hubspot: {}\n  emea: {deals: {margin: {}}}\n",
             "line 3: properties.emea: there is no such connection. Known: hubspot.",
         ),
+        ("stall: {factor: 0}\n", "line 1: stall.factor: 0 is not a positive number"),
+        ("stall:\n  inactive: 3\n", "line 2: stall.inactive: unknown setting"),
+        (
+            "stall_days:\n  hubspot:\n    default: {'11': -3}\n",
+            "line 3: stall_days.hubspot.default.11: -3 is not a positive number of days",
+        ),
+        ("stall_days: {emea: {}}\n", "line 1: stall_days.emea: there is no such connection. Known: hubspot."),
         ("amount_property:\n  hubspot: {default: 12}\n", "line 2: amount_property.hubspot.default: Input should be"),
     ],
 )
@@ -89,6 +96,10 @@ def built(tmp_path: Path) -> None:
         (
             "stages:\n  hubspot: {defalt: {'11': meeting}}\n",
             "line 2: stages.hubspot.defalt: there is no such pipeline. Known: default (Sales).",
+        ),
+        (
+            "stall_days:\n  hubspot:\n    default:\n      '11': 5\n      '12': 9\n",
+            "line 5: stall_days.hubspot.default.12: there is no such stage. Known: 11 (Talks), a:b (Odd).",
         ),
         (
             "amount_property:\n  hubspot:\n    default: hs_arr\n    '77': hs_acv\n",

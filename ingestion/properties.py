@@ -19,6 +19,8 @@ FIELDS = (
 )  # fmt: skip
 """Fields of fct_deal_events: a property of the same name could not be told apart from them there."""
 
+RENEWAL_TYPES = {"of_deal": ("text",), "due_date": ("date", "timestamp"), "available_amount": ("money",)}
+
 
 class Misplaced(ValueError):
     """A wrong value below the setting that was being checked; `location` leads from there to it."""
@@ -36,6 +38,8 @@ class Property(BaseModel):
     label: str | None = None
     type: Literal["text", "number", "money", "date", "timestamp", "boolean"] = "text"
     history: bool = False
+    renewal: Literal["of_deal", "due_date", "available_amount"] | None = None
+    """What it tells of a renewal, on the renewal's own deal: the id of the deal it renews, when, for how much."""
 
 
 def _known_object(name: str) -> str:
@@ -61,8 +65,15 @@ def consistent(value: Properties) -> Properties:
     """One column, one property and one type, over all connections. Errors: Misplaced."""
     seen: dict[str, tuple[str, Property, str]] = {}
     for source, objects in value.items():
+        told: set[str] = set()
         for name, given in objects.get("deals", {}).items():
             here = (source, "deals", name)
+            if given.renewal and given.type not in RENEWAL_TYPES[given.renewal]:
+                wanted = " or ".join(RENEWAL_TYPES[given.renewal])
+                raise Misplaced(here, f"`renewal: {given.renewal}` needs type {wanted}")
+            if given.renewal in told:
+                raise Misplaced(here, f"another property of {source} tells the renewal's {given.renewal} already")
+            told |= {given.renewal} if given.renewal else set()
             if given.history and name in FIELDS:
                 raise Misplaced(here, "its changes are (or would be mixed up with) a field of fct_deal_events already; "
                                       "leave `history` out")  # fmt: skip
@@ -91,7 +102,8 @@ def for_models(properties: Properties, amounts: AmountProperties) -> dict[str, A
     for source, objects in properties.items():
         for name, given in objects.get("deals", {}).items():
             column: dict[str, Any] = {"name": name, "column": column_of(name), "type": given.type, "about": ""}
-            entry = columns.setdefault(name, column | {"sources": [], "tracked": []})
+            entry = columns.setdefault(name, column | {"sources": [], "tracked": [], "renewal": {}})
+            entry["renewal"] |= {source: given.renewal} if given.renewal else {}
             entry["sources"].append(source)
             entry["tracked"] += [source] if given.history else []
             entry["about"] += f"{'; ' if entry['about'] else ''}{given.label or name} ({source}:{name})"

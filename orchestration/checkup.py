@@ -61,6 +61,7 @@ def _properties(deal_properties: list[dict[str, Any]], amount_properties: dict[s
     """How the properties of funnel.yml were understood."""
     lines = [
         f"  {entry['column']:<24} {entry['type']:<9} {'with history  ' if entry['tracked'] else ''}{entry['about']}"
+        + "".join(f"; a renewal's {what} in {source}" for source, what in entry["renewal"].items())
         for entry in deal_properties
     ]
     lines += [

@@ -79,3 +79,21 @@ end
 comment on column {{ relation }}.{{ property.column }} is '{{ property.about | replace("'", "''") }}';
 {%- endfor %}
 {%- endmacro %}
+
+{#- What funnel.yml's properties say of a renewal (`renewal: of_deal, due_date or available_amount`), of whichever connection
+    names one for it. `properties` is an alias of int_deal_properties. -#}
+{% macro renewal_property(role, properties, type) -%}
+{%- set found = [] -%}
+{%- for property in var('deal_properties') if property is mapping -%}
+{%- set sources = [] -%}
+{%- for source, named in property.get('renewal', {}).items() if named == role -%}
+{%- do sources.append(source) -%}
+{%- endfor -%}
+{%- if sources -%}
+{%- set value = properties ~ '.' ~ property.column -%}
+{%- do found.append("case when deals.source in " ~ sql_list(sources) ~ " then "
+    ~ (to_reporting_date(value) if property.type == 'timestamp' else value) ~ " end") -%}
+{%- endif -%}
+{%- endfor -%}
+cast({{ 'coalesce(' ~ found | join(', ') ~ ')' if found else 'null' }} as {{ type }})
+{%- endmacro %}

@@ -166,3 +166,53 @@ def lead_funnel(con) -> dict[tuple, dict]:
             if cell[part]:
                 cell[f"{a}_to_{b}_rate"] = cell[part] / cell[whole]
     return {key: {k: v for k, v in cell.items() if v} for key, cell in out.items()}
+
+
+def renewals(con, links) -> tuple[dict[str, tuple], dict[tuple, dict]]:
+    """(deal: (renewed deal, due day, available, currency), {(due month, pipeline): {figure: value}}).
+
+    `links`: {deal_key: company_key}. Due twelve months after the last win, 90 days of grace, plan rates.
+    """
+    deals = {row["deal_key"]: row for row in records(con, "marts.dim_deals")}
+    wins = {row["deal_key"]: row for row in records(con, "marts.fct_won_revenue") if not row["is_reversed"]}
+    told, out = {}, defaultdict(Counter)
+    for key, row in deals.items():
+        if row["deal_type"] != "renewal":
+            continue
+        before = [
+            (win["won_at"], other) for other, win in wins.items()
+            if other != key and links.get(other) == links.get(key) is not None and win["won_at"] <= row["created_at"]
+        ]  # fmt: skip
+        if not before:
+            continue
+        contract = wins[max(before)[1]]
+        won_day = contract["close_date"] or contract["won_at"].date()
+        due = won_day.replace(year=won_day.year + 1)  # no win of this world is on 29 February
+        told[key] = (contract["deal_key"], due, contract["amount"], contract["currency"])
+        if row["is_deleted"] or row["outcome"] == "void":
+            continue
+        cell, win = out[first(due), row["pipeline_key"]], wins.get(key)
+        closed = win and (win["close_date"] or win["won_at"].date())
+        fate = "open" if not win else "won" if closed <= due + timedelta(90) else "late"
+        fate = "lost" if row["outcome"] == "lost" else fate
+        cell["due_count"] += 1
+        cell["inferred_count"] += 1
+        cell[fate + "_count"] += 1
+        there = euros(contract["amount"], contract["currency"], plan=True)
+        got = euros(win["amount"], win["currency"], plan=True) if fate == "won" else None
+        if there is None or there <= 0 or (fate == "won" and got is None):
+            cell["without_value_count"] += 1
+            continue
+        cell["available_amount"] += there
+        if fate == "won":
+            cell["won_net"] += got
+            cell["won_gross"] += max(min(got, there), 0)
+            cell["contraction_amount"] += there - max(min(got, there), 0)
+        else:
+            cell["open" if fate == "open" else "lost"] += there
+            cell["late_amount"] += there if fate == "late" else 0
+    for cell in out.values():
+        if cell["available_amount"]:
+            cell["renewal_rate_gross"] = float(cell["won_gross"]) / float(cell["available_amount"])
+            cell["renewal_rate_net"] = float(cell["won_net"]) / float(cell["available_amount"])
+    return told, {key: {k: v for k, v in cell.items() if v} for key, cell in out.items()}

@@ -1,4 +1,4 @@
-"""A portal of 240 random deals and 120 contacts over ten months, for figures that are computed twice.
+"""A portal of 240 random deals, contracts of the year before and 120 contacts, for figures that are computed twice.
 
 Owners change teams, deals are reassigned, reopened, re-priced, deleted, imported, delivered; two currencies.
 """
@@ -79,6 +79,20 @@ def story(number: int, rng: Random) -> dict:
     return deal(number, history, created=created, updated=iso(END), properties=properties, **gone)
 
 
+def contract(number: int, rng: Random) -> dict:
+    """Won in 2025: renewals are due in the months that the world looks at."""
+    at = datetime(2025, 2, 1, tzinfo=UTC) + timedelta(hours=rng.uniform(0, 24 * 250))
+    won = iso(at + timedelta(days=20))
+    history = {
+        "dealstage": [(iso(at), OPEN[0]), (won, "closedwon")],
+        "pipeline": [(iso(at), "default")],
+        "amount": [(iso(at), rng.choice(["500", "7777.77", "1000", "-10"]))],
+        "closedate": [(iso(at), won)],
+        "deal_currency_code": [(iso(at), rng.choice(["EUR", "USD"]))],
+    }
+    return deal(number, history, created=iso(at), updated=iso(END), properties={"hs_exchange_rate": None})
+
+
 def person(number: int, rng: Random) -> dict:
     at = START + timedelta(hours=rng.uniform(-24 * 60, 24 * 280))
     stages, created = [], at
@@ -107,7 +121,7 @@ def fill(con) -> None:
     for day, teams in (("2026-02-01", "1122"), ("2026-06-10", "1212")):
         people = [owner(str(n + 1), f"Rep {n + 1}", team) for n, team in enumerate(teams)]
         add(con, "owners", people, extracted_at=f"{day}T00:00:00Z")
-    add(con, "deals", [story(number, rng) for number in range(1, 241)])
+    add(con, "deals", [story(n, rng) for n in range(1, 241)] + [contract(n, rng) for n in range(301, 331)])
     add(con, "contacts", [person(number, rng) for number in range(1, 121)])
-    numbers = range(1, 241)
-    add(con, "deal_companies", [linked(n, 500 + n % 40, kind="5") for n in numbers if n % 7])
+    companies = [(n, n % 40) for n in range(1, 241) if n % 7] + [(n, n * 4 % 40) for n in range(301, 331)]
+    add(con, "deal_companies", [linked(n, 500 + company, kind="5") for n, company in companies])

@@ -8,7 +8,8 @@ from chain import read_compiled
 from sales_world import AS_OF, fill
 from whole import build, records
 
-TESTS = ("marts_sales_roll_up", "marts_kpis_add_up", "marts_losses_add_up", "marts_lead_funnel_is_the_leads")
+TESTS = ("marts_sales_roll_up", "marts_kpis_add_up", "marts_losses_add_up", "marts_lead_funnel_is_the_leads",
+         "marts_renewals_add_up")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +70,21 @@ def test_lead_funnel(con):
     assert len(figures) == 11
     assert sum("median_days_to_customer" in cell for cell in theirs.values()) >= 5
     alike(cells(con, "marts.mart_lead_funnel_monthly", ("cohort_month", "original_source"), figures), theirs)
+
+
+def test_renewals(con):
+    theirs, months = oracle.renewals(
+        con, {row["deal_key"]: row["company_key"] for row in records(con, "marts.dim_deals")}
+    )
+    columns = ("renewal_of_deal_key", "renewal_due_date", "available_amount", "available_currency")
+    ours = {
+        row["deal_key"]: tuple(row[c] for c in columns)
+        for row in records(con, "marts.dim_deals")
+        if row["renewal_of_deal_key"]
+    }
+    assert len(theirs) > 20
+    assert ours == theirs
+    figures = {name for cell in months.values() for name in cell}
+    assert len(figures) >= 15
+    assert sum(cell.get("won_gross", 0) > 0 for cell in months.values()) >= 3
+    alike(cells(con, "marts.mart_renewals_monthly", ("due_month", "pipeline_key"), figures), months)

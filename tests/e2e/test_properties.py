@@ -30,7 +30,7 @@ properties:
   hubspot:
     deals:
       industry_segment: {{label: "Segment, the customer's"}}
-      expected_margin: {{label: Expected margin, type: money, history: true}}
+      expected_margin: {{label: Expected margin, type: money, history: true, renewal: available_amount}}
       closed_lost_reason: {{type: number}}
       no_such_property: {{type: date, history: true}}
   emea: {{deals: {{industry_segment: {{label: Branch}}}}}}
@@ -128,6 +128,17 @@ def test_labels_are_comments_and_types_those_of_funnel_yml(told: Told) -> None:
         ("x_closed_lost_reason", "DOUBLE", "closed_lost_reason (hubspot:closed_lost_reason)"),
         ("x_no_such_property", "DATE", "no_such_property (hubspot:no_such_property)"),
     ]
+
+
+def test_a_property_says_what_there_is_to_renew(told: Told) -> None:
+    """Where it says nothing, what the renewed deal was won for."""
+    rows = told.rows("""select deals.x_expected_margin, deals.available_amount, won.amount, deals.is_renewal_inferred
+                        from marts.dim_deals as deals
+                        left join marts.fct_won_revenue as won
+                            on deals.renewal_of_deal_key = won.deal_key and not won.is_reversed""")
+    assert all(available == (won if given is None else given) for given, available, won, _ in rows)
+    assert sum(given is not None for given, *_ in rows) > 10
+    assert sum(given is None and available is not None and inferred for given, available, _, inferred in rows) > 0
 
 
 def test_what_does_not_parse_is_null_and_told_of(told: Told) -> None:

@@ -79,6 +79,14 @@ def test_nothing_set_is_no_connection(tmp_path: Path) -> None:
             "line 3: properties.hubspot.deals.owner: its changes are",
         ),
         (
+            "properties:\n  hubspot:\n    deals:\n      ends: {renewal: due_date}\n",
+            "line 4: properties.hubspot.deals.ends: `renewal: due_date` needs type date or timestamp",
+        ),
+        (
+            "properties:\n  hubspot:\n    deals:\n      a: {renewal: of_deal}\n      b: {renewal: of_deal}\n",
+            "line 5: properties.hubspot.deals.b: another property of hubspot tells the renewal's of_deal already",
+        ),
+        (
             "amount_property:\n  hubspot:\n    default: 7\n",
             "line 3: amount_property.hubspot.default: Input should be a valid string",
         ),
@@ -94,7 +102,8 @@ def test_a_wrong_funnel_yml_names_line_and_reason(tmp_path: Path, text: str, mes
 def test_what_a_connection_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "funnel.yml").write_text(
         "properties:\n"
-        "  hubspot: {deals: {Segment: {label: Branch}, margin: {type: money, history: true}, hs_arr: {type: money}}}\n"
+        "  hubspot: {deals: {Segment: {label: Branch}, margin: {type: money, history: true}, hs_arr: {type: money,"
+        " renewal: available_amount}}}\n"
         "  emea: {deals: {margin: {type: money}}}\n"
         "amount_property: {hubspot: {default: hs_arr, '77': amount}, emea: {'8': amount}}\n"
     )
@@ -109,6 +118,7 @@ def test_what_a_connection_is_asked_for(tmp_path: Path) -> None:
         ("hs_arr", "x_hs_arr", "money", ["hubspot"], []),
     ]
     assert told["deal_properties"][0]["about"] == "Branch (hubspot:Segment)"
+    assert [p["renewal"] for p in told["deal_properties"]] == [{}, {}, {"hubspot": "available_amount"}]
     assert told["amount_properties"] == {"hubspot": {"default": "hs_arr", "77": "amount"}}
 
 

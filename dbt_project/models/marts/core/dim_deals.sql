@@ -133,9 +133,11 @@ select
     described.backward_moves,
     described.close_date_pushes,
     described.reopen_count,
-    cast(null as varchar) as renewal_of_deal_key,
-    cast(null as date) as renewal_due_date,
-    cast(null as decimal(18, 2)) as available_amount,
+    renewals.renewal_of_deal_key,
+    renewals.renewal_due_date,
+    renewals.available_amount,
+    renewals.available_currency,
+    coalesce(renewals.is_renewal_inferred, false) as is_renewal_inferred,
     coalesce(abs({{ to_reporting_date('described.closed_at') }} - described.close_date) > 3, false) as is_backdated,
     coalesce(described.first_stage_at > described.source_created_at + interval '1 day', false) as is_history_truncated
     {%- for property in properties %},
@@ -148,6 +150,7 @@ left join {{ ref('int_deal_properties') }} as properties on described.deal_key =
 left join links on described.deal_key = links.deal_key
 left join {{ ref('int_import_batches') }} as batches
     on described.deal_key = batches.record_key and batches.record_kind = 'deal'
+left join {{ ref('int_renewals') }} as renewals on described.deal_key = renewals.deal_key
 left join {{ ref('int_deal_currencies') }} as currencies on described.deal_key = currencies.deal_key
 {{ join_rate(
     'rates', 'described.source', 'described.currency_used',

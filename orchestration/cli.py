@@ -31,6 +31,14 @@ exit codes:
 """ + "\n".join(f"  {code}  {meaning}" for code, meaning in EXIT_CODES.items())
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Commands are indented once more than argparse counts: without this the longest one's help wraps."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog)
+        self._action_max_length = 13
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. No traceback reaches the user: it goes to FUNNEL_HOME/logs."""
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -70,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="funnel",
         description="Trustworthy sales-pipeline history: extract from the CRM, build, audit, publish.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
@@ -93,6 +101,16 @@ def _parser() -> argparse.ArgumentParser:
     check = _add(commands, "check", _check, "credentials, scopes, reachability; how each stage was understood",
                  "funnel check\n  funnel check --source hubspot")  # fmt: skip
     check.add_argument("--source", action="append", default=[], metavar="NAME", help="this connection only")
+
+    moved = _add(commands, "movements", _movements, "what moved the open pipeline between two dates, to the cent",
+                 "funnel movements\n  funnel movements --since yesterday\n  funnel movements --since monday --json\n"
+                 "  funnel movements --since 2026-06-01 --until 2026-06-30 --pipeline Sales")  # fmt: skip
+    for option, default in (("--since", "the month's first day"), ("--until", "as-of; of a day its end")):
+        moved.add_argument(option, metavar="WHEN", help="a date, an instant, today, yesterday, monday or 7d, in the "
+                           f"reporting time zone, as the publication's as-of has it; default: {default}")  # fmt: skip
+    moved.add_argument("--pipeline", metavar="NAME", help="this pipeline only (its key or name)")
+    moved.add_argument("--basis", choices=("all_open", "close_in_month", "close_in_quarter"), default="all_open",
+                       help="all open deals, or those to close in the month or fiscal quarter")  # fmt: skip
 
     cli_undo.register(commands, _add)
 
@@ -182,6 +200,14 @@ def _check(options: argparse.Namespace) -> int:
     found = checkup.collect(settings, tuple(options.source))
     print(json.dumps(found, ensure_ascii=False, default=str) if options.json else checkup.text(found))
     return checkup.exit_code(found)
+
+
+def _movements(options: argparse.Namespace) -> int:
+    from orchestration import movements
+
+    found = movements.collect(_settings(), options.since, options.until, options.pipeline, options.basis)
+    print(json.dumps(found, ensure_ascii=False, default=str) if options.json else movements.text(found))
+    return PUBLISHED
 
 
 def _serve(options: argparse.Namespace) -> int:

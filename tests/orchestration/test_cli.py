@@ -14,7 +14,20 @@ import pytest
 from orchestration import cli
 from orchestration.errors import EXIT_CODES
 
-COMMANDS = ("run", "publish", "status", "check", "rollback", "release", "diff", "rebuild", "forget", "serve", "demo")
+COMMANDS = (
+    "run",
+    "publish",
+    "status",
+    "check",
+    "movements",
+    "rollback",
+    "release",
+    "diff",
+    "rebuild",
+    "forget",
+    "serve",
+    "demo",
+)
 HEAVY = ("dagster", "dagster_dbt", "dbt", "great_expectations", "pandas", "numpy")
 
 

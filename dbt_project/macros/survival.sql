@@ -26,43 +26,41 @@ min(case when surviving <= {{ 1 - share }} + 1e-9 then days end)
     of all have had the event; null where fewer ever will), and the lives behind it: n, n_reached, n_competing. -#}
 {% macro aalen_johansen(lives, by) -%}
 {%- set group = by | join(', ') -%}
-{%- set so_far = '(partition by ' ~ group ~ ' order by days rows between unbounded preceding and current row)' -%}
+{%- set ordered = 'partition by ' ~ group ~ ' order by days rows between unbounded preceding and ' -%}
 select
     {{ group }},
-    max(incidence) as eventual,
-    max(case when is_last = 1 then case when variance > 0 then variance else 0 end end) as variance,
+    max(eventual) as eventual,
+    cast(case when sum(variance_part) > 0 then sum(variance_part) else 0 end as double) as variance,
     min(case when incidence >= 0.5 - 1e-9 then days end) as median_days,
     cast(sum(gone) as bigint) as n,
     cast(sum(reached) as bigint) as n_reached,
     cast(sum(events - reached) as bigint) as n_competing
 from (
     select
-        {{ group }}, days, gone, reached, events, incidence, is_last,
-        sum(
+        *,
+        -- decimals add up to the same in any order
+        cast(
             case when events < at_risk
                 then (eventual - incidence) * (eventual - incidence) * events / (at_risk * (at_risk - events)) else 0 end
             + before * before * reached * (at_risk - reached) / (at_risk * at_risk * at_risk)
             - 2 * (eventual - incidence) * before * reached / (at_risk * at_risk)
-        ) over {{ so_far }} as variance
+            as decimal(38, 20)
+        ) as variance_part
     from (
-        select *, max(incidence) over (partition by {{ group }}) as eventual
+        select
+            *,
+            sum(before * reached / at_risk) over ({{ ordered }} current row) as incidence,
+            sum(before * reached / at_risk) over ({{ ordered }} unbounded following) as eventual
         from (
-            select *, sum(before * reached / at_risk) over {{ so_far }} as incidence
-            from (
-                select *, coalesce(lag(surviving) over (partition by {{ group }} order by days), 1) as before
-                from (
-                    select
-                        *,
-                        exp(sum({{ ln_survival('events', 'at_risk') }}) over {{ so_far }}) as surviving,
-                        case when at_risk = gone then 1 else 0 end as is_last
-                    from ({{ steps_of_lives(lives, by, [
-                        'cast(sum(case when event <> 0 then 1 else 0 end) as double) as events',
-                        'cast(sum(case when event = 1 then 1 else 0 end) as double) as reached',
-                    ]) }}) as aj_steps
-                ) as aj_survival
-            ) as aj_before
-        ) as aj_incidence
-    ) as aj_eventual
+            select
+                *,
+                coalesce(exp(sum({{ ln_survival('events', 'at_risk') }}) over ({{ ordered }} 1 preceding)), 1) as before
+            from ({{ steps_of_lives(lives, by, [
+                'cast(sum(case when event <> 0 then 1 else 0 end) as double) as events',
+                'cast(sum(case when event = 1 then 1 else 0 end) as double) as reached',
+            ]) }}) as aj_steps
+        ) as aj_before
+    ) as aj_incidence
 ) as aj_variance
 group by {{ group }}
 {%- endmacro %}

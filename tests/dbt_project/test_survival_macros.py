@@ -45,9 +45,8 @@ def in_duckdb(lives: pd.DataFrame, query: str) -> list[tuple]:
 
 def in_sqlite(lives: pd.DataFrame, query: str) -> list[tuple]:
     con = sqlite3.connect(":memory:")
-    for function in (math.exp, math.sqrt):
-        con.create_function(function.__name__, 1, function)
-    con.create_function("ln", 1, math.log)
+    for name, function in {"exp": math.exp, "sqrt": math.sqrt, "ln": math.log}.items():
+        con.create_function(name, 1, lambda x, f=function: None if x is None else f(x))
     con.create_function("power", 2, pow)
     lives.assign(is_event=(lives["event"] != 0).astype(int)).to_sql("lives", con, index=False)
     try:

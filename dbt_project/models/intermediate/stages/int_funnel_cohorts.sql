@@ -1,6 +1,12 @@
 -- One row per basis, month and step with deals in the cohort: how many, what came of them, and how probable it is in
 -- the end that one reaches the step's other stage, where losing competes and open deals are censored at as_of.
 {%- set cohort = ['basis', 'cohort_month', 'step_number'] %}
+{%- set cohort_number -%}
+cast(
+        (step_number * 100000 + extract(year from cohort_month) * 12 + extract(month from cohort_month)) * 2
+        + case basis when 'created' then 0 else 1 end as bigint
+    )
+{%- endset %}
 with
 
 members as (
@@ -29,14 +35,15 @@ counts as (
     group by {{ cohort | join(', ') }}
 ),
 
+-- one whole number a cohort: sorting millions of lives by it costs half of sorting them by three columns
 lives as (
-    select {{ cohort | join(', ') }}, days, event
+    select {{ cohort_number }} as cohort_number, days, event
     from members
     where state <> 'void'
 ),
 
 estimates as (
-    {{ aalen_johansen('lives', cohort) }}
+    {{ aalen_johansen('lives', ['cohort_number']) }}
 )
 
 select
@@ -46,5 +53,4 @@ select
     estimates.median_days
 from counts
 left join estimates
-    on counts.basis = estimates.basis and counts.cohort_month = estimates.cohort_month
-    and counts.step_number = estimates.step_number
+    on {{ cohort_number }} = estimates.cohort_number

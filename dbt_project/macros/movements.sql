@@ -4,11 +4,16 @@
     'won', 'lost', 'void', 'owner_in', 'owner_out']) }}
 {%- endmacro %}
 
-{#- Whether an open deal with this close date is in a basis on a day; null without a close date. -#}
-{% macro closes_in(basis, close_date, day) -%}
-case {{ basis }}
-        when 'all_open' then true
-        when 'close_in_month' then {{ month_of(close_date) }} = {{ month_of(day) }}
-        else {{ quarter_of(close_date) }} = {{ quarter_of(day) }}
-    end
+{#- Whether a day lies in the months that begin with `first`; false where there is no day. -#}
+{% macro lies_in(day, first, months) -%}
+coalesce({{ day }} >= {{ first }} and {{ day }} < {{ first }} + interval '{{ months }} months', false)
+{%- endmacro %}
+
+{#- What a value changed by, signed; one of the two is null where it came in or went out. -#}
+{% macro change_of(value_from, value_to) -%}
+case
+            when {{ value_from }} is null then {{ value_to }}
+            when {{ value_to }} is null then -{{ value_from }}
+            else cast({{ value_to }} - {{ value_from }} as decimal(18, 2))
+        end
 {%- endmacro %}

@@ -8,8 +8,10 @@ with
 months as (
     select
         *,
+        {{ quarter_of('month') }} as quarter,
         -- the day whose month and quarter count once the month is over
         case when is_complete_month then month_end + 1 else month end as day_after,
+        {{ quarter_of('case when is_complete_month then month_end + 1 else month end') }} as quarter_after,
         case when is_complete_month then month_end else {{ last_day_before('seen_at') }} end as rate_day
     from {{ ref('int_months') }}
 ),
@@ -29,101 +31,125 @@ standing as (
 
 stood as (
     select
-        standing.month, months.month_end, months.day_after, months.ends_at, months.seen_at, months.is_complete_month,
-        standing.deal_key, standing.pipeline_key, standing.owner_key, standing.amount, standing.close_date,
-        coalesce(standing.currency, currencies.home_currency, 'unknown') as currency
+        standing.month, months.day_after, months.ends_at, months.seen_at, months.is_complete_month,
+        standing.deal_key, standing.pipeline_key, standing.owner_key, standing.currency, standing.amount,
+        {{ lies_in('standing.close_date', 'months.month', 1) }} as was_in_month,
+        {{ lies_in('standing.close_date', 'months.quarter', 3) }} as was_in_quarter,
+        {{ lies_in('standing.close_date', 'months.day_after', 1) }} as is_in_month,
+        {{ lies_in('standing.close_date', 'months.quarter_after', 3) }} as is_in_quarter
     from standing
     inner join months on standing.month = months.month
-    left join {{ ref('int_deal_currencies') }} as currencies on standing.deal_key = currencies.deal_key
-),
-
-bases (basis) as (values ('all_open'), ('close_in_month'), ('close_in_quarter')),
-
-stood_by_basis as (
-    select
-        stood.*,
-        bases.basis,
-        coalesce({{ closes_in('bases.basis', 'stood.close_date', 'stood.month') }}, false) as is_in,
-        coalesce({{ closes_in('bases.basis', 'stood.close_date', 'stood.day_after') }}, false) as is_in_after
-    from stood
-    cross join bases
 ),
 
 steps as (
     select
         steps.*,
-        bases.basis,
-        {{ month_of('steps.day') }} as month,
-        coalesce({{ closes_in('bases.basis', 'steps.close_date_before', 'steps.day') }}, false) as is_in,
-        coalesce({{ closes_in('bases.basis', 'steps.close_date_after', 'steps.day') }}, false) as is_in_after
+        {{ lies_in('steps.close_date_before', 'months.month', 1) }} as was_in_month,
+        {{ lies_in('steps.close_date_before', 'months.quarter', 3) }} as was_in_quarter,
+        {{ lies_in('steps.close_date_after', 'months.month', 1) }} as is_in_month,
+        {{ lies_in('steps.close_date_after', 'months.quarter', 3) }} as is_in_quarter
     from (
-        select *, {{ to_reporting_date('occurred_at') }} as day from {{ ref('int_open_value_steps') }}
+        select *, {{ to_reporting_month('occurred_at') }} as month from {{ ref('int_open_value_steps') }}
     ) as steps
-    cross join bases
+    left join months on steps.month = months.month
 ),
 
-rows_of_all as (
+-- each with what it is in: all open deals, those to close in the month, in the quarter
+told as (
     select
-        stood.basis, months.month, months.starts_at as occurred_at, 0 as step, 'opening' as movement, stood.deal_key,
-        stood.pipeline_key, stood.owner_key, stood.currency, null as value_from, stood.amount as value_to
-    from stood_by_basis as stood
-    inner join months on stood.day_after = months.month and stood.is_complete_month
-    where stood.is_in_after
+        months.month, months.starts_at as occurred_at, 0 as step, 'opening' as movement, stood.deal_key,
+        stood.pipeline_key, stood.owner_key, stood.currency, null as value_from, stood.amount as value_to,
+        true as in_all, stood.is_in_month as in_month, stood.is_in_quarter as in_quarter
+    from stood
+    inner join months on stood.is_complete_month and stood.day_after = months.month
     union all
     select
-        basis, month, occurred_at, step, movement, deal_key, pipeline_key, owner_key, currency, value_from, value_to
+        month, occurred_at, step, movement, deal_key, pipeline_key, owner_key, currency, value_from, value_to,
+        movement not in ('pushed_out', 'pulled_in') as in_all,
+        {%- for period in ['month', 'quarter'] %}
+        case movement
+            when 'pushed_out' then was_in_{{ period }} and not is_in_{{ period }}
+            when 'pulled_in' then is_in_{{ period }} and not was_in_{{ period }}
+            when 'owner_out' then was_in_{{ period }} and is_in_{{ period }}
+            when 'owner_in' then was_in_{{ period }} and is_in_{{ period }}
+            else was_in_{{ period }}
+        end as in_{{ period }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from steps
-    where case movement
-        when 'pushed_out' then is_in and not is_in_after
-        when 'pulled_in' then is_in_after and not is_in
-        when 'owner_out' then is_in and is_in_after
-        when 'owner_in' then is_in and is_in_after
-        else is_in
-    end
     union all
     select
-        basis, month, ends_at - interval '1 microsecond' as occurred_at, 2000000 as step,
-        case when is_in then 'pushed_out' else 'pulled_in' end as movement, deal_key, pipeline_key, owner_key, currency,
-        case when is_in then amount end as value_from, case when is_in_after then amount end as value_to
-    from stood_by_basis
-    where is_in <> is_in_after
+        month, ends_at - interval '1 microsecond' as occurred_at, 2000000 as step, 'pushed_out' as movement, deal_key,
+        pipeline_key, owner_key, currency, amount as value_from, null as value_to,
+        false as in_all, was_in_month and not is_in_month as in_month,
+        was_in_quarter and not is_in_quarter as in_quarter
+    from stood
+    where (was_in_month and not is_in_month) or (was_in_quarter and not is_in_quarter)
     union all
     select
-        basis, month, seen_at as occurred_at, 3000000 as step, 'closing' as movement, deal_key,
-        pipeline_key, owner_key, currency, null as value_from, amount as value_to
-    from stood_by_basis
-    where is_in_after
+        month, ends_at - interval '1 microsecond' as occurred_at, 2000000 as step, 'pulled_in' as movement, deal_key,
+        pipeline_key, owner_key, currency, null as value_from, amount as value_to,
+        false as in_all, is_in_month and not was_in_month as in_month,
+        is_in_quarter and not was_in_quarter as in_quarter
+    from stood
+    where (is_in_month and not was_in_month) or (is_in_quarter and not was_in_quarter)
+    union all
+    select
+        month, seen_at as occurred_at, 3000000 as step, 'closing' as movement, deal_key,
+        pipeline_key, owner_key, currency, null as value_from, amount as value_to,
+        true as in_all, is_in_month as in_month, is_in_quarter as in_quarter
+    from stood
+),
+
+-- the month's own rate, one row or none: days are looked up here, and not once a movement
+month_rates as (
+    select months.month, rates.source, rates.currency, rates.rate, rates.origin
+    from months
+    inner join {{ ref('int_exchange_rates') }} as rates
+        on rates.kind = 'month_end' and months.rate_day >= rates.valid_from
+        and (rates.valid_to is null or months.rate_day < rates.valid_to)
 ),
 
 priced as (
     select
-        rows_of_all.*,
-        {{ rate_of('rates', 'currencies', 'rows_of_all.currency') }} as rate
-    from rows_of_all
-    inner join months on rows_of_all.month = months.month
-    left join {{ ref('int_deal_currencies') }} as currencies on rows_of_all.deal_key = currencies.deal_key
-    {{ join_rate('rates', 'currencies.source', 'rows_of_all.currency', "'month_end'", 'months.rate_day') }}
+        told.*,
+        coalesce(told.currency, currencies.home_currency, 'unknown') as currency_used,
+        {{ rate_of('rates', 'currencies', "coalesce(told.currency, currencies.home_currency)") }} as rate
+    from told
+    left join {{ ref('int_deal_currencies') }} as currencies on told.deal_key = currencies.deal_key
+    left join month_rates as rates
+        on told.month = rates.month and currencies.source = rates.source
+        and coalesce(told.currency, currencies.home_currency) = rates.currency
+),
+
+valued as (
+    select
+        month, deal_key, pipeline_key, owner_key, movement, currency_used, occurred_at, step,
+        in_all, in_month, in_quarter,
+        {{ change_of('value_from', 'value_to') }} as amount,
+        -- wide decimals are dear: most movements are of one value, and in the reporting currency
+        case
+            when rate = 1 then {{ change_of('value_from', 'value_to') }}
+            else {{ change_of(converted('value_from', 'rate'), converted('value_to', 'rate')) }}
+        end as amount_reporting
+    from priced
 )
 
 select
-    month,
-    deal_key,
-    pipeline_key,
-    owner_key,
-    basis,
-    movement,
-    case
-        when value_from is not null or value_to is not null
-            then cast(coalesce(value_to, 0) - coalesce(value_from, 0) as decimal(18, 2))
-    end as amount,
-    currency,
-    case
-        when rate is not null and (value_from is not null or value_to is not null)
-            then cast(
-                coalesce({{ converted('value_to', 'rate') }}, 0) - coalesce({{ converted('value_from', 'rate') }}, 0)
-                as decimal(18, 2)
-            )
-    end as amount_reporting,
-    occurred_at,
-    step
-from priced
+    valued.month,
+    valued.deal_key,
+    valued.pipeline_key,
+    valued.owner_key,
+    bases.basis,
+    valued.movement,
+    valued.amount,
+    valued.currency_used as currency,
+    valued.amount_reporting,
+    valued.occurred_at,
+    valued.step
+from valued
+cross join (values ('all_open'), ('close_in_month'), ('close_in_quarter')) as bases (basis)
+where case bases.basis
+    when 'all_open' then valued.in_all
+    when 'close_in_month' then valued.in_month
+    else valued.in_quarter
+end

@@ -216,3 +216,20 @@ def renewals(con, links) -> tuple[dict[str, tuple], dict[tuple, dict]]:
             cell["renewal_rate_gross"] = float(cell["won_gross"]) / float(cell["available_amount"])
             cell["renewal_rate_net"] = float(cell["won_net"]) / float(cell["available_amount"])
     return told, {key: {k: v for k, v in cell.items() if v} for key, cell in out.items()}
+
+
+def crm_figures(con, won, closed) -> dict[tuple, float]:
+    """{(month, metric): figure} as the CRM reports it. `won`, `closed`: ids of the stages its flags call so."""
+    groups = defaultdict(list)
+    for row in records(con, "marts.dim_deals"):
+        stage = row["stage_key"].split(":")[-1]
+        if not row["is_deleted"] and row["close_date"] and stage in closed:
+            groups[first(row["close_date"])].append((stage in won, euros(row["amount"], row["currency"])))
+    out = {}
+    for month, deals in groups.items():
+        sold = [amount for is_won, amount in deals if is_won and amount is not None]
+        value = sum(amount or 0 for _, amount in deals)
+        out[month, "win_rate"] = sum(is_won for is_won, _ in deals) / len(deals)
+        out[month, "win_rate_value"] = float(sum(sold)) / float(value) if value else None
+        out[month, "average_deal_size"] = float(sum(sold)) / len(sold) if sold else None
+    return out

@@ -115,6 +115,25 @@ def test_deal_size(con):
     ) == (15000, 15000, 2, 1, 3, Decimal("30000.00"), Decimal("100000.00"), 1)
 
 
+def test_the_crm_says_otherwise(con):
+    """A win for nothing is in the CRM's mean; the duplicate's stage is open there, so that the win rates agree."""
+    query = """select metric, deal_key, our_figure, crm_figure, reason from marts.mart_definition_bridge
+               where month = '2026-06-01' and metric <> 'win_rate_value' order by 1, 2"""
+    assert con.execute(query).fetchall() == [
+        ("average_deal_size", "all", 15000, 10000, None),
+        ("average_deal_size", "hubspot:103", 15000, 10000, "zero_amount"),
+        ("win_rate", "all", 0.6, 0.6, None),
+    ]
+
+
+def test_won_in_june_by_month_team_and_type(con):
+    """The same five closings in the table that adds up; void, open and weighted as in the fixture."""
+    query = """select sum(won_count), sum(lost_count), sum(void_count), sum(won_amount), sum(won_count_positive),
+                      sum(zero_amount_won_count), sum(open_opportunities), sum(crm_weighted_amount)
+               from marts.mart_sales_monthly where month = '2026-06-01'"""
+    assert con.execute(query).fetchone() == (3, 2, 1, 30000, 2, 1, 4, 20000)
+
+
 def test_open_and_weighted(con):
     # four open, one overdue, 50 k at 40 %; the archived, the merged and the lost deal are not among them
     assert of_month(con, "2026-06-01", "open_opportunities, open_amount, crm_weighted_amount, weighted_amount") == (

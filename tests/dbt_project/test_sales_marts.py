@@ -9,7 +9,7 @@ from sales_world import AS_OF, fill
 from whole import build, records
 
 TESTS = ("marts_sales_roll_up", "marts_kpis_add_up", "marts_losses_add_up", "marts_lead_funnel_is_the_leads",
-         "marts_renewals_add_up")  # fmt: skip
+         "marts_renewals_add_up", "marts_bridge_explains")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +88,19 @@ def test_renewals(con):
     assert len(figures) >= 15
     assert sum(cell.get("won_gross", 0) > 0 for cell in months.values()) >= 3
     alike(cells(con, "marts.mart_renewals_monthly", ("due_month", "pipeline_key"), figures), months)
+
+
+def test_definition_bridge(con):
+    won = {"closedwon", "renewed"}
+    theirs = oracle.crm_figures(con, won, won | {"closedlost", "churned", "dup"})
+    months = {row["month"] for row in records(con, "intermediate.int_months")}
+    rows = records(con, "marts.mart_definition_bridge")
+    ours = {(row["month"], row["metric"]): row["crm_figure"] for row in rows if row["is_rollup"]}
+    assert len(ours) == 3 * len(months)
+    for key, figure in theirs.items():
+        if key[0] in months:
+            assert ours[key] == (None if figure is None else pytest.approx(figure, rel=1e-12)), key
+    reasons = {row["reason"] for row in rows}
+    assert reasons - {None} == {
+        "void_here", "no_close_date", "amount_edited", "zero_amount", "negative_amount", "other_rate",
+    }  # fmt: skip

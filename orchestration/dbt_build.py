@@ -24,6 +24,8 @@ from orchestration.session import Say, Session
 
 PROJECT = PROJECT_ROOT / "dbt_project"
 SAMPLE = 3
+LEFT_OUT = tuple(w for kind in ("unit_test", "saved_query", "exposure") for w in ("--exclude-resource-type", kind))
+"""Of every build: unit tests belong to `make test`; saved queries and exposures are no tables."""
 
 
 @dataclass(frozen=True)
@@ -96,13 +98,13 @@ def manifest(settings: Settings) -> Path:
 
 
 def build(session: Session, select: Sequence[str] = ()) -> list[Node]:
-    """Build models and run data tests once, and record the tests; unit tests belong to `make test`.
+    """Build models and run data tests once, and record the tests.
 
     What incremental models hold was made by the project that made it: under another one everything is built anew.
     """
     warehouse.drop_older_shapes(session.path)
     project, built_by = fingerprint(session.settings), warehouse.built_project(session.path)
-    arguments = ["--exclude-resource-type", "unit_test", *(["--select", *select] if select else [])]
+    arguments = [*LEFT_OUT, *(["--select", *select] if select else [])]
     if built_by != project and not select:
         arguments.append("--full-refresh")
     outcome = invoke(session.settings, "build", *arguments, progress=session.say)

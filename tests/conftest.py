@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-STORY = ("test_truth.py", "test_kill.py")
+STORY = ("test_truth.py", "test_kill.py", "test_semantic_layer.py")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,6 +1,6 @@
 # Every target makes the virtual environment it needs, from plain Python and pip (uv when it is on PATH).
 .POSIX:
-.PHONY: demo test soak serve lint bench clean lock install help
+.PHONY: demo test soak serve docs lint bench clean lock install help
 
 VENV := .venv
 STAMP := $(VENV)/.installed
@@ -41,6 +41,9 @@ soak: $(STAMP) ## longer tests: kills at many instants, days of life
 
 serve: $(STAMP) ## Dagster's UI with the schedule
 	@$(BIN)/funnel serve
+
+docs: $(STAMP) ## dbt's catalogue of FUNNEL_HOME, one HTML page
+	@$(BIN)/funnel docs
 
 lint: $(STAMP) ## formatting, style, types, import rules, SQL
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/sqlfluff lint -q dbt_project/models

@@ -114,6 +114,13 @@ def _parser() -> argparse.ArgumentParser:
 
     cli_undo.register(commands, _add)
 
+    _add(
+        commands,
+        "docs",
+        _docs,
+        "dbt's catalogue of models, columns, lineage and metrics as one HTML page",
+        "funnel docs",
+    )
     serve = _add(commands, "serve", _serve, "Dagster's UI with all assets, checks and the hourly schedule",
                  "funnel serve --port 3000")  # fmt: skip
     serve.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
@@ -208,6 +215,13 @@ def _movements(options: argparse.Namespace) -> int:
     found = movements.collect(_settings(), options.since, options.until, options.pipeline, options.basis)
     print(json.dumps(found, ensure_ascii=False, default=str) if options.json else movements.text(found))
     return PUBLISHED
+
+
+def _docs(options: argparse.Namespace) -> int:
+    from orchestration import catalogue
+
+    print(catalogue.write(_settings()))
+    return 0
 
 
 def _serve(options: argparse.Namespace) -> int:

@@ -20,6 +20,8 @@
      "select original_source, count(*), count(converted_at) from marts.dim_leads group by 1 order by 2 desc"),
     ('marts', 'dim_dates', 'day', none, none, 'Fiscal columns follow fiscal_year_start_month of funnel.yml.',
      "select distinct month, fiscal_period_key from marts.dim_dates order by 1"),
+    ('marts', 'dim_months', 'month', none, none, 'Ends with the running month; fiscal columns follow fiscal_year_start_month of funnel.yml.',
+     "select * from marts.dim_months order by 1"),
     ('marts', 'dim_sources', 'connection', none, none, 'history_starts_at: before it nothing can be told.',
      "select * from marts.dim_sources"),
     ('marts', 'fct_deal_events', 'observed change of one tracked field of a deal', none, none,
@@ -96,7 +98,7 @@
 {%- set keys = {
     'dim_deals': 'deal_key', 'dim_stages': 'stage_key', 'dim_stages_history': 'stage_version_key',
     'dim_pipelines': 'pipeline_key', 'dim_owners': 'owner_key', 'dim_owners_history': 'owner_version_key',
-    'dim_teams': 'team_key', 'dim_companies': 'company_key', 'dim_leads': 'lead_key', 'dim_dates': 'date',
+    'dim_teams': 'team_key', 'dim_companies': 'company_key', 'dim_leads': 'lead_key', 'dim_dates': 'date', 'dim_months': 'month',
     'dim_sources': 'source', 'fct_deal_events': 'event_key', 'fct_stage_transitions': 'transition_key',
     'fct_lead_transitions': 'lead_transition_key', 'fct_pipeline_month_end': 'month_end, deal_key',
     'fct_won_revenue': 'deal_key, spell_number', 'mart_sales_kpis_monthly': 'month, pipeline_key',

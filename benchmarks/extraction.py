@@ -83,7 +83,7 @@ def _peak() -> float:
 
 
 def cold(deals: int = 10_000) -> None:
-    """Cold load, then a second sync a day later."""
+    """Cold load, a second sync a day later, and one after eight days, when everything is looked at once more."""
     with stand_in("--deals", str(deals), "--seed", "3") as url, tempfile.TemporaryDirectory() as home:
         first = sync(url, home)
         status = json.load(urllib.request.urlopen(f"{url}/_sandbox"))
@@ -107,6 +107,18 @@ def cold(deals: int = 10_000) -> None:
         some = sum(second["streams"][name]["requests"] for name in ("deals", "owners", "deal_pipelines"))
         print(f"second sync a day later: {some} requests for deals, owners, pipelines (bound 25)")
         print(f"second sync, all streams: {second['requests']} requests (bound 60; best public connector 202)")
+        _advance(url, 0.04)
+        time.sleep(10.5)
+        hour = sync(url, home)
+        _advance(url, 7)
+        time.sleep(10.5)
+        weekly = sync(url, home)
+        live = status["live"].values()
+        print(
+            f"weekly look at {sum(live)} records: {weekly['requests']} requests"
+            f" (of them {sum(math.ceil(count / 100) for count in live)} list pages), {weekly['seconds']:.1f} s,"
+            f" CPU {weekly['cpu']:.1f} s; an hour's sync: {hour['requests']} requests, CPU {hour['cpu']:.1f} s"
+        )
 
 
 def slow_line(deals: int = 10_000) -> None:

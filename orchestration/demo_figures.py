@@ -16,8 +16,8 @@ TABLES = {
         "dim_deals",
         """deal_key, is_deleted, merged_into_deal_key, outcome,
            case when merged_into_deal_key is null then struct_pack(pipeline_key, stage_key, owner_key, currency,
-               amount := amount::decimal(18, 2), created := created_at::timestamptz, closed := closed_at::timestamptz,
-               is_open, is_won, is_lost) end""",
+               amount := amount::decimal(18, 2), amount_at_close := amount_at_close::decimal(18, 2),
+               created := created_at::timestamptz, closed := closed_at::timestamptz, is_open, is_won, is_lost) end""",
     ),
     "transitions": (
         "fct_stage_transitions",

@@ -42,7 +42,7 @@ class Lines:
             if self._built % 50 or node[0] == "error":
                 return
             text = f"dbt: {self._built} models and tests"
-        print(text, file=sys.stderr, flush=True)
+        self._line(text)
 
     def progress(self, source: str, stream: str, rows: int, expected: int | None) -> None:
         with self._lock:
@@ -51,7 +51,12 @@ class Lines:
                 return
             self._last[name] = now
         of = f" of {expected:,}" if expected else ""
-        print(f"{name}: {rows:,}{of} records", file=sys.stderr, flush=True)
+        self._line(f"{name}: {rows:,}{of} records")
+
+    def _line(self, text: str) -> None:
+        """One write a line: streams tell side by side."""
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
 
 
 class Bars:

@@ -86,6 +86,7 @@ def remade(settings: Settings, as_of: datetime, say: Say, edit: Edit = lambda co
         if not loads:
             raise FunnelError(f"{home.landing} holds no complete window.", "There is nothing to rebuild from.")
         _copy_books(home.warehouse, session.path, edit)
+        _copy_counts(home.published / "current" / "funnel.duckdb", session.path)
         record_publications(session.path, releases(home))
         nodes = dbt_build.build(session)
         with suppress(AuditRefused):
@@ -152,6 +153,20 @@ def _copy_books(old: Path, new: Path, edit: Edit) -> None:
             connection.execute(f"create or replace table meta.{name} as from old.meta.{name}")
         connection.execute("detach old")
         edit(connection)
+
+
+def _copy_counts(published: Path, new: Path) -> None:
+    """Counts of earlier runs out of the current publication, where the old warehouse did not give them."""
+    table = warehouse.RECONCILIATION
+    with warehouse.connect(new) as connection:
+        if warehouse.exists(connection, table) or not published.exists():
+            return
+        connection.execute(f"attach '{quoted(published)}' as told (read_only)")
+        schema, name = table.split(".")
+        listed = "from duckdb_tables() where database_name = 'told' and schema_name = ? and table_name = ?"
+        if connection.execute(listed, [schema, name]).fetchone():
+            connection.execute(f"create table {table} as from told.{table}")
+        connection.execute("detach told")
 
 
 def _books(connection: duckdb.DuckDBPyConnection) -> Sequence[str]:

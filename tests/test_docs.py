@@ -52,7 +52,8 @@ def test_every_command_and_option_in_the_docs_exists() -> None:
 
 
 def test_every_variable_is_in_the_docs_and_exists() -> None:
-    read = set(re.findall(r'"(FUNNEL_[A-Z_]+)"', CODE))
+    profiles = (ROOT / "dbt_project" / "profiles.yml").read_text(encoding="utf-8")
+    read = set(re.findall(r'"(FUNNEL_[A-Z_]+)"', CODE)) | set(re.findall(r"env_var\('(FUNNEL_[A-Z_]+)'", profiles))
     for vendor in vendors().values():
         names = [credential.suffix for credential in vendor.credentials] + ["API_BASE"]
         read |= {f"{vendor.name.upper()}_{name}" for name in names}

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from ingestion.sandbox import custom
-from ingestion.sandbox.model import MERGED_IDS, RESTORE, Record, instant, iso
+from ingestion.sandbox.model import MERGED_IDS, MINUTE, RESTORE, Record, instant, iso
 from ingestion.sandbox.story import NEVER, Story, money, state
 from ingestion.sandbox.world import World
 
@@ -324,13 +324,19 @@ def rows(
 
 
 def _at_close(story: Story, visits: list[Visit], closed: int | None, outcome: str) -> str | None:
-    """The amount in force when the closed stage was entered; for a loss zeroed on closing the last positive one."""
+    """The amount in force when the closed stage was entered; for a loss zeroed in the minute before, the last positive
+    one: as long as that was in force until then, whatever came between.
+    """
     if closed is None:
         return None
     held = money(story.value("amount", closed + 1))
-    if outcome == "lost" and held == "0.00":
-        earlier = [money(value) for since, value in story.line("amount") if since <= closed]
-        return next((value for value in reversed(earlier) if value and Decimal(value) > 0), held)
+    if outcome != "lost" or held != "0.00":
+        return held
+    line = [(since, money(value)) for since, value in story.line("amount") if since <= closed]
+    ends = [since for since, _ in line[1:]]
+    for (_, value), until in reversed(list(zip(line, ends, strict=False))):
+        if value and Decimal(value) > 0:
+            return value if until >= closed - MINUTE else held
     return held
 
 

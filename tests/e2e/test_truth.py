@@ -136,6 +136,13 @@ def test_incremental_equals_built_from_nothing(story: Story, aside: tuple[Produc
     assert rebuilt.current.readlink() == last.current.readlink()
     assert rebuilt.warehouse.stat().st_mode & 0o777 == 0o600
     assert not (rebuilt.home / "rebuild").exists()
+    with duckdb.connect(str(rebuilt.warehouse), read_only=True) as connection:
+        counted = """select run_id, unexplained from meta.source_reconciliation where stream = 'deals'
+                     order by run_started_at"""
+        rows = connection.execute(counted).fetchall()
+    runs = [chapter.done.outcome["run_id"] for chapter in story.chapters]
+    assert [row[0] for row in rows[:-1]] == runs, "out of the publication: the old warehouse could not be read"
+    assert {row[1] for row in rows} == {0}
 
 
 def test_published_tables_are_those_of_the_warehouse(story: Story) -> None:

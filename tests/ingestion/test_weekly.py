@@ -229,6 +229,9 @@ def test_hashes_are_of_content() -> None:
     assert values_hash(one) == values_hash({"dealname": "", "amount": "5", "hs_lastmodifieddate": "2027-01-01"})
     assert values_hash(one) != values_hash({"amount": "6"})
     assert values_hash(one | {"gone": "x"}, known={"amount", "dealname"}) == values_hash(one)
+    people = [{"email_hash": "a", "other": "x"}, {"email_hash": "b", "other": "x"}, {"email_hash": "a", "other": "y"}]
+    hashes = [values_hash(person, known={"email"}) for person in people]
+    assert hashes[0] == hashes[2] != hashes[1], "personal values are compared as they are landed"
     links = [{"toObjectId": 7, "associationTypes": [{"typeId": 3}, {"typeId": 5}]}, {"toObjectId": "8"}]
     turned = [{"toObjectId": "8"}, {"toObjectId": "7", "associationTypes": [{"typeId": 5}, {"typeId": "3"}]}]
     assert links_hash(links) == links_hash(turned) != links_hash(links[:1])

@@ -15,6 +15,8 @@ from typing import Any
 import orjson
 
 SWEEP_EVERY = timedelta(days=7)
+HASHED = "_hash"
+"""End of the name that a personal value's hash lies under."""
 CALM = ("hs_lastmodifieddate", "lastmodifieddate")
 """The dates themselves: what moves them is read by every sync."""
 
@@ -44,12 +46,12 @@ def values_hash(properties: Mapping[str, Any], known: Collection[str] = ()) -> i
 
     `known`: names to look at, where given. A property that the portal dropped is in no new answer: no change of values.
     """
-    told = [
-        (name, str(value))
-        for name, value in properties.items()
-        if value not in (None, "") and name not in CALM and (not known or name in known)
-    ]
-    return _hash(sorted(told))
+
+    def counts(name: str) -> bool:
+        return name not in CALM and (not known or name in known or name.removesuffix(HASHED) in known)
+
+    told = {name: value for name, value in properties.items() if value not in (None, "")}
+    return _hash(sorted((name, str(value)) for name, value in told.items() if counts(name)))
 
 
 def links_hash(links: Iterable[Mapping[str, Any]]) -> int:

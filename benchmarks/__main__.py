@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-ALL = ("warehouse", "refresh", "extraction")
+ALL = ("warehouse", "refresh", "extraction", "lead_priority")
 
 
 def main() -> None:

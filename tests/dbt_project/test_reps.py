@@ -3,14 +3,17 @@
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 
 import pytest
 from chain import read_compiled
 from reps_world import AS_OF, TARGETS, make
 from whole import build
 
+from benchmarks.lead_priority import lift
+
 NOW = datetime.fromisoformat(AS_OF)
-TESTED = ("marts_reps_add_up", "marts_open_deals_are_the_open_deals")
+TESTED = ("marts_reps_add_up", "marts_open_deals_are_the_open_deals", "marts_lead_priority_is_the_open_leads")
 
 
 @pytest.fixture(scope="module")
@@ -222,3 +225,118 @@ def test_open_deals_agree_with_loops(con):
     assert [row["priority_rank"] for row in order] == list(range(1, len(order) + 1))
     weights = [(not row["risk_count"], -(row["crm_weighted_amount"] or Decimal(-(10**9)))) for row in order]
     assert weights == sorted(weights)
+
+
+# ---- leads -------------------------------------------------------------------------------------------------------
+BANDS = (
+    (3, "under 3 days"),
+    (7, "3 to 7 days"),
+    (14, "7 to 14 days"),
+    (30, "14 to 30 days"),
+    (60, "30 to 60 days"),
+    (90, "60 to 90 days"),
+    (180, "90 to 180 days"),
+    (365, "180 to 365 days"),
+)
+
+
+class Leads:
+    """Open leads of any day, as that day could tell them, by loops over the dimensions."""
+
+    def __init__(self, con):
+        self.leads = rows(con, "from marts.dim_leads")
+        self.stays, self.won = defaultdict(list), {}
+        for stay in rows(con, "from marts.fct_lead_transitions"):
+            self.stays[stay["lead_key"]].append(stay)
+        for won in rows(con, "select lead_key, min(won_at) as at from marts.fct_won_revenue join marts.dim_deals "
+                             "using (deal_key) where lead_key is not null group by 1"):  # fmt: skip
+            self.won[won["lead_key"]] = won["at"]
+
+    def customer_at(self, lead) -> datetime | None:
+        told = [stay["entered_at"] for stay in self.stays[lead["lead_key"]] if stay["to_stage"] == "customer"]
+        told += [self.won[lead["lead_key"]]] if lead["lead_key"] in self.won else []
+        return min(told, default=None)
+
+    def standing(self, day: datetime) -> list[tuple[dict, tuple[str, str, str]]]:
+        """(lead, its source, stage and age then)."""
+        found = []
+        for lead in self.leads:
+            gone = [at for at in (lead["converted_at"], self.customer_at(lead)) if at is not None]
+            if lead["created_at"] < day and all(at >= day for at in gone):
+                age = (day - lead["created_at"]) / timedelta(days=1)
+                stage = [
+                    s["to_stage"] for s in self.stays[lead["lead_key"]]
+                    if s["entered_at"] < day and (s["exited_at"] is None or s["exited_at"] >= day)
+                ]  # fmt: skip
+                band = next((name for limit, name in BANDS if age < limit), "over a year")
+                found.append((lead, (lead["original_source"] or "unknown", stage[0] if stage else "none", band)))
+        return found
+
+    def rate(self, day: datetime):
+        """Function of a kind of lead: its rate as `day` could know it."""
+        past = []
+        for k in range(3, 15):
+            then = day - timedelta(days=30 * k)
+            for lead, kind in self.standing(then):
+                at = self.customer_at(lead)
+                past.append((kind, at is not None and at < then + timedelta(days=90)))
+
+        @cache
+        def share(*kind: str | None) -> tuple[int, int]:
+            fits = [won for known, won in past if all(a in (None, b) for a, b in zip(kind, known, strict=True))]
+            return sum(fits), len(fits)
+
+        @cache
+        def of(kind: tuple[str, str, str]) -> float:
+            won, n = share(None, None, None)
+
+            @cache
+            def staged(stage: str, age: str) -> float:
+                k, leads = share(None, stage, age)
+                return (k + 1) / (leads + n / won)
+
+            likely = sum(staged(*known[1:]) for known, _ in past if known[0] == kind[0])
+            expected = min(1, staged(*kind[1:]) * (share(kind[0], None, None)[0] + 5) / (likely + 5))
+            k, leads = share(*kind)
+            return expected * (k + 5) / (leads * expected + 5)
+
+        return of if past else None
+
+
+def test_lead_priority_agrees_with_loops(con):
+    leads = Leads(con)
+    rate, expected = leads.rate(NOW), leads.standing(NOW)
+    mart = rows(con, "from marts.mart_lead_priority order by rank")
+    assert {row["lead_key"] for row in mart} == {lead["lead_key"] for lead, _ in expected}
+    assert len(mart) > 150
+    rates = {}
+    for lead, kind in expected:
+        rates[lead["lead_key"]] = rates.get(kind) or rate(kind)
+    for row in mart:
+        assert row["rate_90d"] == pytest.approx(rates[row["lead_key"]], abs=1e-8), row
+        assert row["drivers"].count(";") == 2, row
+    assert [row["rate_90d"] for row in mart] == sorted((row["rate_90d"] for row in mart), reverse=True)
+    assert mart[0]["original_source"] == "REFERRALS"
+    assert mart[0]["rate_90d"] > 4 * mart[-1]["rate_90d"]
+
+
+def test_lift_over_newest_first_on_past_days(con):
+    days = lift(con, 0.2)
+    assert len(days) >= 8
+    leads, day = Leads(con), days[-4]
+    then = NOW - timedelta(days=30 * day.landmark)
+    rate, standing = leads.rate(then), leads.standing(then)
+    assert day.leads == len(standing)
+    kinds = {kind: rate(kind) for _, kind in standing}
+    won = {
+        lead["lead_key"] for lead, _ in standing
+        if (at := leads.customer_at(lead)) is not None and at < then + timedelta(days=90)
+    }  # fmt: skip
+    assert day.customers == len(won)
+    newest = sorted(standing, key=lambda pair: pair[0]["created_at"], reverse=True)
+    ours = sorted(newest, key=lambda pair: -kinds[pair[1]])  # stable: the newest first among equals
+    assert day.ours == sum(lead["lead_key"] in won for lead, _ in ours[: day.called])
+    assert day.newest == sum(lead["lead_key"] in won for lead, _ in newest[: day.called])
+    # this world's sources convert very differently, and the list has to find that
+    few = lift(con, 0.05)
+    assert sum(day.ours for day in few) > 1.3 * sum(day.newest for day in few)

@@ -1,3 +1,17 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ drop_touched() }}",
+    post_hook="{{ remember_build() }}",
+    meta={'shared': {
+        'int_stages': 'hash(stage_key, stage_category)',
+        'int_home_currencies': 'hash(source, home_currency)'
+    }}
+) }}
+-- depends_on: {{ ref('int_stage_visits') }}
+-- depends_on: {{ ref('int_stages') }}
+-- depends_on: {{ ref('int_home_currencies') }}
 -- One row per deal and instant before as_of at which a tracked field changed: money, owner and close date before it and
 -- from it on. Currencies are filled with the connection's home currency. A zero typed in the very instant of losing a
 -- deal is no decrease of the pipeline: the deal was lost with the value it had (rule R12), which `value_after` keeps.
@@ -15,7 +29,7 @@ states as (
         {{ to_reporting_date('states.close_date_at') }} as close_date
     from {{ ref('int_deal_states') }} as states
     left join {{ ref('int_deal_currencies') }} as currencies on states.deal_key = currencies.deal_key
-    where states.valid_from < {{ as_of() }}
+    where states.valid_from < {{ as_of() }} and {{ is_touched('states.deal_key') }}
 ),
 
 compared as (

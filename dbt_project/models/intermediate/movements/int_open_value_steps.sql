@@ -1,3 +1,17 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ drop_touched() }}",
+    post_hook="{{ remember_build() }}",
+    meta={'shared': {
+        'int_stages': 'hash(stage_key, stage_category)',
+        'int_home_currencies': 'hash(source, home_currency)'
+    }}
+) }}
+-- depends_on: {{ ref('int_stage_visits') }}
+-- depends_on: {{ ref('int_stages') }}
+-- depends_on: {{ ref('int_home_currencies') }}
 -- One row per change of a deal's open value, told by the event that made it: it went from value_from to value_to (one
 -- of them null where the value came in or went out; both null: a deal without an amount). `step` orders the rows of one
 -- deal and instant: edits come first, then stages, then deletion. Whether a row counts in a basis that looks at close
@@ -12,6 +26,7 @@ stays as (
         coalesce(stages.stage_category, 'unknown') not in ('won', 'lost', 'void') as is_open
     from {{ ref('fct_stage_transitions') }} as transitions
     left join {{ ref('dim_stages') }} as stages on transitions.to_stage_key = stages.stage_key
+    where {{ is_touched('transitions.deal_key') }}
 ),
 
 moves as (
@@ -27,7 +42,13 @@ moves as (
 deletions as (
     select deal_key, deleted_at, restored_at
     from {{ ref('int_deal_deletions') }}
-    where deleted_at < {{ as_of() }}
+    where deleted_at < {{ as_of() }} and {{ is_touched('deal_key') }}
+),
+
+known_edits as {{ 'materialized ' if is_incremental() }}(
+    select *
+    from {{ ref('int_deal_edits') }}
+    where {{ is_touched('deal_key') }}
 ),
 
 -- edits of a deal that stood open just before them
@@ -35,7 +56,7 @@ edits as (
     select
         edits.*, stays.pipeline_key,
         coalesce(edits.value_after, 0) - coalesce(edits.amount_before, 0) as value_change
-    from {{ ref('int_deal_edits') }} as edits
+    from known_edits as edits
     inner join stays
         on edits.deal_key = stays.deal_key and stays.is_open
         and stays.entered_at < edits.valid_from and (stays.exited_at is null or stays.exited_at >= edits.valid_from)
@@ -90,7 +111,7 @@ moved as (
         ) as is_deleted
     from moves
     left join {{ ref('int_deal_currencies') }} as currencies on moves.deal_key = currencies.deal_key
-    left join {{ ref('int_deal_edits') }} as edits
+    left join known_edits as edits
         on moves.deal_key = edits.deal_key and edits.valid_from <= moves.entered_at
         and (edits.valid_to is null or edits.valid_to > moves.entered_at)
 ),
@@ -139,7 +160,7 @@ removed as (
         on deletions.deal_key = stays.deal_key and stays.is_open
         and stays.entered_at <= turns.occurred_at and (stays.exited_at is null or stays.exited_at > turns.occurred_at)
     left join {{ ref('int_deal_currencies') }} as currencies on deletions.deal_key = currencies.deal_key
-    left join {{ ref('int_deal_edits') }} as edits
+    left join known_edits as edits
         on deletions.deal_key = edits.deal_key and edits.valid_from <= turns.occurred_at
         and (edits.valid_to is null or edits.valid_to > turns.occurred_at)
     where turns.occurred_at < {{ as_of() }}

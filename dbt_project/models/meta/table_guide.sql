@@ -20,7 +20,7 @@
      "select original_source, count(*), count(converted_at) from marts.dim_leads group by 1 order by 2 desc"),
     ('marts', 'dim_dates', 'day', none, none, 'Fiscal columns follow fiscal_year_start_month of funnel.yml.',
      "select distinct month, fiscal_period_key from marts.dim_dates order by 1"),
-    ('marts', 'dim_months', 'month', none, none, 'Ends with the running month; fiscal columns follow fiscal_year_start_month of funnel.yml.',
+    ('marts', 'dim_months', 'month', none, none, 'Months ahead are in it; fiscal columns follow fiscal_year_start_month of funnel.yml.',
      "select * from marts.dim_months order by 1"),
     ('marts', 'dim_sources', 'connection', none, none, 'history_starts_at: before it nothing can be told.',
      "select * from marts.dim_sources"),

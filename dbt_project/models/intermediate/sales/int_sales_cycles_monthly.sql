@@ -17,35 +17,18 @@ lives as (
     where not deals.is_deleted and deals.created_at < {{ as_of() }} and deals.pipeline_key is not null
 ),
 
-steps as (
-    select month, pipeline_key, days, cast(sum(is_closed) as double) as closed, cast(count(*) as double) as gone
+cycles as (
+    select month, pipeline_key, days, is_closed as is_event
     from lives
     where not is_imported
-    group by 1, 2, 3
-),
-
-risks as (
-    select
-        *,
-        sum(gone) over (
-            partition by month, pipeline_key order by days rows between current row and unbounded following
-        ) as at_risk
-    from steps
 ),
 
 survival as (
-    select
-        *,
-        -- a product as a sum of logarithms; the last deal of all closing leaves nobody: ln 0, written as a large number
-        exp(sum(case when closed < at_risk then ln(1 - closed / at_risk) else -1000 end) over (
-            partition by month, pipeline_key order by days rows between unbounded preceding and current row
-        )) as surviving
-    from risks
+    {{ kaplan_meier('cycles', ['month', 'pipeline_key']) }}
 ),
 
 medians as (
-    -- half, but for rounding of the logarithms
-    select month, pipeline_key, min(days) filter (where surviving <= 0.5 + 1e-9) as km_sales_cycle_days
+    select month, pipeline_key, {{ km_quantile(0.5) }} as km_sales_cycle_days
     from survival
     group by 1, 2
 ),

@@ -12,6 +12,7 @@ from ingestion.config import line_of
 from ingestion.errors import ConfigError
 from ingestion.settings import Settings
 from orchestration import warehouse
+from orchestration.keys import ids_of, key_of
 
 SHOWN = 8
 KNOWN = """select 'pipelines' as kind, source, pipeline_key as key, pipeline_name as name from marts.dim_pipelines
@@ -24,11 +25,7 @@ def check_config(settings: Settings) -> None:
     for location, kind, key, choice in _named(settings):
         known = {row["key"]: row["name"] for row in rows if row["kind"] == kind and row["source"] == location[1]}
         if key not in known and known:
-            ids = {
-                name.removeprefix(choice).replace("%3A", ":"): label
-                for name, label in known.items()
-                if name.startswith(choice)
-            }
+            ids = {ids_of(name)[-1]: label for name, label in known.items() if name.startswith(choice)}
             raise _wrong(settings, location, f"there is no such {kind.removesuffix('s')}", ids)
 
 
@@ -62,7 +59,7 @@ def _named(settings: Settings) -> Iterator[tuple[tuple[str, ...], str, str, str]
         for source, given in sources.items():
             for pipeline in given:
                 if (section, pipeline) != ("amount_property", "default"):
-                    yield (section, source, pipeline), "pipelines", _key(source, pipeline), f"{source}:"
+                    yield (section, source, pipeline), "pipelines", key_of(source, pipeline), f"{source}:"
     by_stage: dict[str, Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
         "stages": config.stages,
         "stall_days": config.stall_days,
@@ -71,8 +68,8 @@ def _named(settings: Settings) -> Iterator[tuple[tuple[str, ...], str, str, str]
         for source, by_pipeline in by_source.items():
             for pipeline, stages in by_pipeline.items():
                 for stage in stages:
-                    begins = f"{_key(source, pipeline)}:"
-                    yield (section, source, pipeline, stage), "stages", begins + _encoded(stage), begins
+                    begins = f"{key_of(source, pipeline)}:"
+                    yield (section, source, pipeline, stage), "stages", key_of(source, pipeline, stage), begins
 
 
 def _known(settings: Settings) -> list[dict[str, Any]]:
@@ -99,11 +96,3 @@ def _wrong(settings: Settings, location: tuple[str, ...], reason: str, known: Ma
     texts = [f"{key} ({name})" if name else key for key, name in known.items()]
     more = f" and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
     return ConfigError(f"{where}: {'.'.join(location)}: {reason}. Known: {', '.join(texts[:SHOWN])}{more}.")
-
-
-def _key(*parts: str) -> str:
-    return ":".join(map(_encoded, parts))
-
-
-def _encoded(part: str) -> str:
-    return part.replace(":", "%3A")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration import status
 from orchestration.alerts import Alert, Book, raise_alert
+from orchestration.keys import ids_of
 from orchestration.published import query
-from orchestration.stage_changes import all_changes, ids_of, unconfirmed
+from orchestration.stage_changes import all_changes, unconfirmed
 
 if TYPE_CHECKING:
     from orchestration.session import Session

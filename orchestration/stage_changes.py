@@ -17,6 +17,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ingestion.config import Config
+from orchestration.keys import ids_of
 from orchestration.published import query
 
 Row = dict[str, Any]
@@ -84,11 +85,6 @@ def line_to_paste(surprises: Iterable[Surprise], config: Config) -> str:
         said.setdefault(source, {})[pipeline] = surprise.noticed_at.replace(microsecond=0) + timedelta(seconds=1)
     sources = (f"{_word(source)}: {{{', '.join(_pairs(found))}}}" for source, found in sorted(said.items()))
     return f"stages_confirmed: {{{', '.join(sources)}}}"
-
-
-def ids_of(key: str) -> tuple[str, ...]:
-    """A key's parts as the source spells them: (source, pipeline id[, stage id])."""
-    return tuple(part.replace("%3A", ":") for part in key.split(":"))
 
 
 def _is_confirmed(row: Row, config: Config) -> bool:

@@ -30,7 +30,7 @@ survival as (
 medians as (
     select month, pipeline_key, {{ km_quantile(0.5) }} as km_sales_cycle_days
     from survival
-    group by 1, 2
+    group by month, pipeline_key
 ),
 
 counts as (
@@ -39,7 +39,7 @@ counts as (
         count(*) filter (where not is_imported) as new_deals,
         count(*) filter (where is_imported) as imported_deals
     from lives
-    group by 1, 2
+    group by month, pipeline_key
 )
 
 select counts.month, counts.pipeline_key, medians.km_sales_cycle_days, counts.new_deals, counts.imported_deals

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from ingestion.errors import ConfigError
+from ingestion.meaning import DealTypes, Pipelines, Teams, meanings_for_models
 from ingestion.properties import AmountProperties, Misplaced, Properties, asked_of, consistent, for_models
 from ingestion.stall import Stall, StallDays
 
@@ -40,6 +41,9 @@ class Config(BaseModel):
     """{connection or `default`: hours its data may lie behind as-of before that is an alert}."""
     properties: Properties = {}
     amount_property: AmountProperties = {}
+    pipelines: Pipelines = {}
+    deal_types: DealTypes = {}
+    teams: Teams = {}
     stall: Stall = Stall()
     stall_days: StallDays = {}
 
@@ -52,8 +56,11 @@ class Config(BaseModel):
         return asked_of(source, self.properties, self.amount_property)
 
     def for_models(self) -> dict[str, Any]:
-        """What models are told of properties, as variables of dbt."""
-        return for_models(self.properties, self.amount_property)
+        """What models are told of properties, pipelines and deal types, as variables of dbt: another value is another
+        project, under which everything is built anew.
+        """
+        meanings = meanings_for_models(self.pipelines, self.deal_types)
+        return for_models(self.properties, self.amount_property) | meanings
 
     @field_validator("properties")
     @classmethod
@@ -126,7 +133,7 @@ def read_config(path: Path) -> Config:
         raise ConfigError(f"{path.name} line {_line(node, place)}: {name}: {reason}") from None
 
 
-def line_of(path: Path, location: tuple[str, ...]) -> int:
+def line_of(path: Path, location: tuple[str | int, ...]) -> int:
     """Line of a setting in a file that was read before, for what only the warehouse can tell to be wrong."""
     return _line(yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader), location)
 
@@ -134,6 +141,10 @@ def line_of(path: Path, location: tuple[str, ...]) -> int:
 def _line(node: Any, location: tuple[int | str, ...]) -> int:
     line = 1
     for part in location:
+        if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+            continue
         if not isinstance(node, yaml.MappingNode):
             break
         for key, value in node.value:

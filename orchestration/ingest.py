@@ -17,6 +17,7 @@ CONFIGURED = (
     "configured_targets",
     "configured_stages",
     "configured_thresholds",
+    "configured_teams",
     "configured_sources",
 )
 CHECK = "extracted"

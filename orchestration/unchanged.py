@@ -27,6 +27,7 @@ CONFIGURED = (
     "configured_targets",
     "configured_stages",
     "configured_thresholds",
+    "configured_teams",
     "configured_sources",
     "source_reach",
 )

@@ -17,6 +17,7 @@ import duckdb
 
 from ingestion.errors import ConfigError
 from ingestion.loading import open_warehouse
+from ingestion.meaning import configured_teams
 from ingestion.settings import Settings
 from ingestion.stall import thresholds
 from orchestration.errors import explain
@@ -29,6 +30,7 @@ TABLES = {
     "quota decimal(18, 2), budget decimal(18, 2)",
     "configured_stages": "source varchar, pipeline_id varchar, stage_id varchar, stage_category varchar",
     "configured_thresholds": "name varchar, source varchar, pipeline_id varchar, stage_id varchar, value double",
+    "configured_teams": "source varchar, source_owner_id varchar, valid_from date, team_name varchar",
     "configured_sources": "source varchar, vendor varchar, home_currency varchar, account_id varchar",
     "source_reach": "source varchar, is_whole boolean, reached_at timestamptz",
     "check_results": '"check" varchar, "table" varchar, status varchar, failing_rows bigint, sample varchar, '
@@ -104,6 +106,7 @@ def write_configuration(path: Path, settings: Settings, rates: Path, targets: Pa
             for stage, category in stages.items()
         ],
         "configured_thresholds": list(thresholds(config.stall, config.stall_days)),
+        "configured_teams": list(configured_teams(config.teams)),
         "configured_sources": [
             (connection.name, connection.vendor, config.home_currency.get(connection.name), None)
             for connection in settings.connections

@@ -45,9 +45,14 @@ coalesce({{ close_date }}, {{ to_reporting_date(closed_at) }})
 {%- endif -%}
 {%- endmacro %}
 
-{#- The vendor's word for the kind of deal; in a renewal pipeline all but explicit new business is a renewal. -#}
-{% macro deal_type_of(given, is_renewal_pipeline) -%}
+{#- The kind of a deal: what funnel.yml says, else the vendor's word; in a renewal pipeline all but explicit new business
+    is a renewal. -#}
+{% macro deal_type_of(given, is_renewal_pipeline, pipeline_key, source) -%}
+{%- set configured = configured_deal_type(given, pipeline_key, source) -%}
 case
+        {%- if configured != 'null' %}
+        when {{ configured }} is not null then {{ configured }}
+        {%- endif %}
         when regexp_matches(lower({{ given }}), 'renew|продлен') then 'renewal'
         when lower({{ given }}) in ('newbusiness', 'new_business', 'new business') then 'new_business'
         when {{ is_renewal_pipeline }} then 'renewal'

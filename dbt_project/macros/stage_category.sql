@@ -43,10 +43,13 @@ case
 end
 {%- endmacro %}
 
-{#- The category of a stage: funnel.yml, then the seed, then the vendor's flags, then inference. `stage` is a relation
+{#- The category of a stage: void in a pipeline that is not included, then funnel.yml, then the seed, then the vendor's flags, then inference. `stage` is a relation
     with is_won, is_lost, inferred_category. -#}
 {% macro decided_category(configured, mapped, stage) -%}
 coalesce(
+    {%- if var('included_pipelines') %}
+    case when not {{ is_included(stage ~ '.pipeline_key') }} then 'void' end,
+    {%- endif %}
     {{ configured }},
     {{ mapped }},
     case when {{ stage }}.is_won then 'won' when {{ stage }}.is_lost then 'lost' end,
@@ -55,7 +58,8 @@ coalesce(
 {%- endmacro %}
 
 {% macro is_category_inferred(configured, mapped, stage) -%}
-({{ configured }} is null and {{ mapped }} is null and not {{ stage }}.is_won and not {{ stage }}.is_lost)
+({{ configured }} is null and {{ mapped }} is null and not {{ stage }}.is_won and not {{ stage }}.is_lost
+    {%- if var('included_pipelines') %} and {{ is_included(stage ~ '.pipeline_key') }}{% endif %})
 {%- endmacro %}
 
 {#- Whether a row of stage_map is in force on a day. -#}

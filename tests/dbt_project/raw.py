@@ -36,6 +36,7 @@ META = {
     "quota decimal(18, 2), budget decimal(18, 2)",
     "configured_stages": "source varchar, pipeline_id varchar, stage_id varchar, stage_category varchar",
     "configured_thresholds": "name varchar, source varchar, pipeline_id varchar, stage_id varchar, value double",
+    "configured_teams": "source varchar, source_owner_id varchar, valid_from date, team_name varchar",
     "configured_sources": "source varchar, vendor varchar, home_currency varchar, account_id varchar",
     "source_reach": "source varchar, is_whole boolean, reached_at timestamptz",
     "load_rejects": (

@@ -35,6 +35,8 @@ properties:
       no_such_property: {{type: date, history: true}}
   emea: {{deals: {{industry_segment: {{label: Branch}}}}}}
 amount_property: {{hubspot: {{"{RENEWALS}": hs_arr}}}}
+pipelines: {{emea: [default]}}
+deal_types: {{emea: {{values: {{NewBusiness: upsell}}, pipelines: {{default: renewal}}}}}}
 """
 
 
@@ -171,6 +173,12 @@ def test_amounts_of_a_pipeline_are_those_of_its_property(told: Told) -> None:
     assert named == {"hubspot:default": "amount", f"hubspot:{RENEWALS}": "hs_arr"}
 
 
+def ever_sold(world: World, row: dict[str, Any]) -> bool:
+    """Whether the deal was ever in the default pipeline."""
+    log = world.objects["deals"][int(row["source_deal_id"])].log
+    return any(c.name == "pipeline" and c.value == "default" and c.since <= world.now for c in log)
+
+
 def named_pipeline(world: World, row: dict[str, Any]) -> str | None:
     """The pipeline that the deal itself names now."""
     return world.objects["deals"][int(row["deal_key"].split(":")[1])].value("pipeline", world.now)
@@ -230,8 +238,10 @@ def test_adding_properties_read_just_these_and_only_once(told: Told) -> None:
 def test_another_connection_has_the_columns_it_names_and_its_own_amounts(told: Told) -> None:
     deals = told.rows("""select source_deal_id, x_industry_segment, x_expected_margin, amount from marts.dim_deals
                          where source = 'emea' and not is_deleted""")
-    truth_of = {row["source_deal_id"]: row for row in told.deals if not row["is_deleted"]}
-    assert len(deals) == len(truth_of) > 100
+    truth_of = {
+        row["source_deal_id"]: row for row in told.deals if not row["is_deleted"] and ever_sold(told.world, row)
+    }
+    assert len(deals) == len(truth_of) > 60
     for id, segment, margin, amount in deals:
         row = truth_of[id]
         assert (segment, margin) == (row["industry_segment"], None)
@@ -239,3 +249,52 @@ def test_another_connection_has_the_columns_it_names_and_its_own_amounts(told: T
     assert told.rows(
         "select count(*) from marts.fct_deal_events where source = 'emea' and field = 'expected_margin'"
     ) == [(0,)]
+
+
+def test_pipelines_that_are_not_included_leave_the_marts_and_stay_staged(told: Told) -> None:
+    """Deals that were never in an included one; the stays of others elsewhere are void, and in no month end."""
+    wanted = {f"emea:{row['source_deal_id']}" for row in told.deals if ever_sold(told.world, row)}
+    ours = {key for (key,) in told.rows("select deal_key from marts.dim_deals where source = 'emea'")}
+    staged = {
+        f"emea:{id}"  # what was gone before the connection came was never seen
+        for (id,) in told.rows("select source_deal_id from staging.stg_hubspot__deals where source = 'emea'")
+    }
+    assert ours == wanted & staged
+    assert len(staged - ours) > 10
+    for table in ("fct_deal_events", "fct_pipeline_month_end"):
+        keys = told.rows(f"select distinct deal_key from marts.{table} where starts_with(deal_key, 'emea:')")
+        assert keys, table
+        assert {key for (key,) in keys} <= wanted, table
+    ends = told.rows(
+        "select distinct pipeline_key from marts.fct_pipeline_month_end where starts_with(deal_key, 'emea:')"
+    )
+    assert ends == [("emea:default",)]
+    assert told.rows("select pipeline_key, is_included from marts.dim_pipelines order by 1") == [
+        (f"emea:{RENEWALS}", False), ("emea:default", True), (f"hubspot:{RENEWALS}", True), ("hubspot:default", True)
+    ]  # fmt: skip
+    categories = told.rows(
+        f"""select distinct stage_category, is_category_inferred from marts.dim_stages
+            where pipeline_key = 'emea:{RENEWALS}'"""
+    )
+    assert categories == [("void", False)]
+    whole = {f"hubspot:{row['source_deal_id']}" for row in told.deals}
+    assert {key for (key,) in told.rows("select deal_key from marts.dim_deals where source = 'hubspot'")} == whole
+
+
+def test_deal_types_of_funnel_yml(told: Told) -> None:
+    """The CRM's word before the pipeline; the other connection by the usual words."""
+    found = told.rows(
+        """select deals.source, given.deal_type_raw, deals.deal_type from marts.dim_deals as deals
+           join intermediate.int_deals as given using (deal_key)
+           where deals.pipeline_key in ('emea:default', 'hubspot:default') and given.deal_type_raw is not null
+           group by all order by all"""
+    )
+    assert found == [
+        ("emea", "existingbusiness", "renewal"),
+        ("emea", "newbusiness", "upsell"),
+        ("hubspot", "existingbusiness", "upsell"),
+        ("hubspot", "newbusiness", "new_business"),
+    ]
+    assert told.rows("select pipeline_key, is_renewal_pipeline from marts.dim_pipelines order by 1") == [
+        (f"emea:{RENEWALS}", True), ("emea:default", True), (f"hubspot:{RENEWALS}", True), ("hubspot:default", False)
+    ]  # fmt: skip

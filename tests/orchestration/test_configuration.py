@@ -62,6 +62,24 @@ def funnel(
             "line 3: stall_days.hubspot.default.11: -3 is not a positive number of days",
         ),
         ("stall_days: {emea: {}}\n", "line 1: stall_days.emea: there is no such connection. Known: hubspot."),
+        ("pipelines:\n  hubspot: []\n", "line 2: pipelines.hubspot: an empty list would leave out every deal"),
+        (
+            "pipelines:\n  hubspot:\n    - default\n    - 77\n",
+            "line 4: pipelines.hubspot.1: Input should be a valid string",
+        ),
+        ("pipelines: {hubspot: [a, b, a]}\n", "line 1: pipelines.hubspot: a is named twice"),
+        ("pipelines: {emea: [a]}\n", "line 1: pipelines.emea: there is no such connection. Known: hubspot."),
+        (
+            "deal_types:\n  hubspot:\n    values: {new: new_busines}\n",
+            "line 3: deal_types.hubspot.values.new: Input should be 'new_business', 'upsell', 'renewal' or 'other'",
+        ),
+        (
+            "deal_types:\n  hubspot:\n    values:\n      New: other\n      new: upsell\n",
+            "line 5: deal_types.hubspot.values.new: is the same word as New",
+        ),
+        ("deal_types: {hubspot: {stages: {}}}\n", "line 1: deal_types.hubspot.stages: unknown setting"),
+        ("teams:\n  hubspot:\n    '7': {soon: East}\n", "line 3: teams.hubspot.7.soon: Input should be a valid date"),
+        ("teams: {hubspot: {'7': ''}}\n", "line 1: teams.hubspot.7: a team needs a name"),
         ("amount_property:\n  hubspot: {default: 12}\n", "line 2: amount_property.hubspot.default: Input should be"),
     ],
 )
@@ -81,6 +99,8 @@ def built(tmp_path: Path) -> None:
             """create schema marts; create schema raw; create table raw._windows as select 'old' as source;
             create table marts.dim_pipelines as
                 select 'hubspot' as source, 'hubspot:default' as pipeline_key, 'Sales' as pipeline_name;
+            create table marts.dim_owners as
+                select 'hubspot' as source, 'hubspot:7' as owner_key, 'Ann' as owner_name;
             create table marts.dim_stages as select 'hubspot' as source, * from (values
                 ('hubspot:default:11', 'Talks'), ('hubspot:default:a%3Ab', 'Odd')) stages(stage_key, stage_name)"""
         )
@@ -105,6 +125,18 @@ def built(tmp_path: Path) -> None:
             "amount_property:\n  hubspot:\n    default: hs_arr\n    '77': hs_acv\n",
             "line 4: amount_property.hubspot.77: there is no such pipeline. Known: default (Sales).",
         ),
+        (
+            "pipelines:\n  hubspot:\n    - default\n    - '77'\n",
+            "line 4: pipelines.hubspot.1: there is no such pipeline 77. Known: default (Sales).",
+        ),
+        (
+            "deal_types:\n  hubspot:\n    pipelines:\n      '77': upsell\n",
+            "line 4: deal_types.hubspot.pipelines.77: there is no such pipeline. Known: default (Sales).",
+        ),
+        (
+            "teams:\n  hubspot:\n    '7': East\n    '8': {2026-01-01: East}\n",
+            "line 4: teams.hubspot.8: there is no such owner. Known: 7 (Ann).",
+        ),
     ],
 )
 def test_a_stage_or_pipeline_that_nobody_ever_saw_is_2_and_nothing_is_run(
@@ -121,7 +153,8 @@ def test_a_stage_or_pipeline_that_nobody_ever_saw_is_2_and_nothing_is_run(
 def test_what_was_seen_once_may_be_named(funnel: Funnel, tmp_path: Path, built: None) -> None:
     (tmp_path / "funnel.yml").write_text(
         "stages: {hubspot: {default: {'11': meeting, 'a:b': void}}, old: {default: {'1': void}}}\n"
-        "amount_property: {hubspot: {default: hs_arr}}\nhome_currency: {old: EUR}\n"
+        "amount_property: {hubspot: {default: hs_arr}}\nhome_currency: {old: EUR}\npipelines: {hubspot: [default]}\n"
+        "deal_types: {hubspot: {pipelines: {default: upsell}}}\nteams: {hubspot: {'7': East}, old: {'1': West}}\n"
     )
     settings = load_settings({"HUBSPOT_ACCESS_TOKEN": "pat-x"}, tmp_path)
     check_connections(settings)

@@ -17,7 +17,7 @@ visits as (
 merged as (
     select loser_deal_key as deal_key, survivor_deal_key, merged_at
     from {{ ref('int_merges') }}
-    where merged_at < {{ as_of() }}
+    where merged_at < {{ as_of() }} and {{ is_left_in('loser_deal_key') }}
 ),
 
 deletions as (

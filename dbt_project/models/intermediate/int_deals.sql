@@ -1,4 +1,5 @@
--- One row per deal ever seen, of all connections and vendors, under the common names.
+-- One row per deal ever seen, of all connections and vendors, under the common names; without those that were never
+-- in a pipeline that counts (`pipelines` of funnel.yml).
 with deals as (
     {{ union_vendors('deals') }}
 )
@@ -10,3 +11,6 @@ select
     {{ entity_key('source', 'owner_id') }} as owner_key,
     *
 from deals
+{%- if var('included_pipelines') %}
+where {{ is_left_in(deal_key('deals.source', 'deals.source_deal_id')) }}
+{%- endif %}

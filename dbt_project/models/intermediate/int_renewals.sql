@@ -12,7 +12,9 @@ deals as (
         deals.created_at,
         states.currency,
         links.linked_key as company_key,
-        coalesce({{ deal_type_of('states.deal_type', 'pipelines.is_renewal_pipeline') }} = 'renewal', false)
+        coalesce({{ deal_type_of(
+            'states.deal_type', 'pipelines.is_renewal_pipeline', 'outcomes.pipeline_key', 'deals.source'
+        ) }} = 'renewal', false)
             as is_renewal,
         {%- for role, type in {
             'of_deal': 'varchar', 'due_date': 'date', 'available_amount': 'decimal(18, 2)'

@@ -62,7 +62,8 @@ records as (
         landed.source, landed.object as stream, landed.is_live, landed.is_parsed,
         -- lead objects stop at staging
         coalesce(marts.is_in_mart, landed.object = 'leads' and landed.is_live and landed.is_parsed) as is_in_mart,
-        coalesce(marts.is_later, false) as is_later
+        coalesce(marts.is_later, false) as is_later,
+        landed.object = 'deals' and not {{ is_left_in(deal_key('landed.source', 'landed.record_id')) }} as is_left_out
     from landed
     left join marts
         on landed.source = marts.source and landed.object = marts.object and landed.record_id = marts.record_id
@@ -78,7 +79,9 @@ sums as (
         count(*) filter (where is_in_mart) as in_mart,
         count(*) filter (where is_live and is_parsed and not is_in_mart and is_later)
         - count(*) filter (where not is_live and is_in_mart and is_later) as explained_after_as_of,
-        count(*) filter (where (is_live and is_parsed) <> is_in_mart and not is_later) as unexplained_in_mart
+        count(*) filter (where is_live and is_parsed and is_left_out) as left_out,
+        count(*) filter (where (is_live and is_parsed) <> is_in_mart and not is_later and not is_left_out)
+            as unexplained_in_mart
     from records
     group by 1, 2
 ),
@@ -119,6 +122,7 @@ compared as (
         coalesce(sums.in_mart, 0) as in_mart,
         coalesce(sums.explained_after_as_of, 0) as explained_after_as_of,
         coalesce(sums.rejected, 0) as rejected,
+        coalesce(sums.left_out, 0) as left_out,
         coalesce(sums.unexplained_in_mart, 0) as unexplained_in_mart
     from sums
     full join counted on sums.source = counted.source and sums.stream = counted.object
@@ -150,7 +154,8 @@ select
     coalesce(differences.history_differences, 0) as history_differences,
     compared.swept_at,
     coalesce(compared.silent_changes, 0) as silent_changes,
-    coalesce(compared.silent_link_changes, 0) as silent_link_changes
+    coalesce(compared.silent_link_changes, 0) as silent_link_changes,
+    compared.left_out
 from compared
 cross join {{ source('meta', 'run_clock') }} as run
 left join reasons on compared.source = reasons.source and compared.stream = reasons.stream

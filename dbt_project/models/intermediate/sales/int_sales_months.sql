@@ -4,6 +4,7 @@ with
 pipelines as (
     select pipeline_key, false as is_rollup
     from {{ ref('dim_pipelines') }}
+    where is_included
     union
     select pipeline_key, false as is_rollup
     from {{ ref('dim_deals') }}

@@ -91,7 +91,9 @@ select
     described.deal_name,
     case
         when described.source is not null
-            then {{ deal_type_of('described.deal_type_given', 'described.is_renewal_pipeline') }}
+            then {{ deal_type_of(
+                'described.deal_type_given', 'described.is_renewal_pipeline', 'described.pipeline_key', 'described.source'
+            ) }}
     end as deal_type,
     described.pipeline_key,
     described.stage_key,

@@ -1,5 +1,5 @@
 -- One row per version of an owner (type 2: renamed, moved between teams, deactivated). Before our first landing the
--- oldest version known is assumed.
+-- oldest version known is assumed; `teams` of funnel.yml end versions too.
 with
 
 versions as (
@@ -28,6 +28,21 @@ spans as (
         cast(null as timestamptz) as valid_to, true as is_assumed
     from {{ ref('int_owners') }}
     where not is_listed
+),
+
+-- the teams of funnel.yml take the place of the CRM's for as long as they hold
+teamed as (
+    select
+        spans.owner_key, spans.source, spans.owner_name, spans.is_active, spans.is_assumed,
+        case when periods.is_configured then periods.team_key else spans.team_key end as team_key,
+        greatest(spans.valid_from, periods.from_at) as valid_from,
+        least(spans.valid_to, periods.to_at) as valid_to
+    from spans
+    left join ({{ configured_team_periods() }}) as periods
+        on
+            spans.owner_key = periods.owner_key
+            and (spans.valid_to is null or periods.from_at < spans.valid_to)
+            and (periods.to_at is null or periods.to_at > spans.valid_from)
 )
 
 select
@@ -41,4 +56,4 @@ select
     valid_from,
     valid_to,
     is_assumed
-from spans
+from teamed

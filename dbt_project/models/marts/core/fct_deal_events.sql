@@ -9,7 +9,7 @@
 with known as {{ 'materialized ' if is_incremental() }}(
     select *
     from {{ ref('int_deal_events') }}
-    where {{ is_touched('deal_key') }}
+    where {{ is_touched('deal_key') }} and {{ is_left_in('deal_key') }}
 ),
 
 events as (

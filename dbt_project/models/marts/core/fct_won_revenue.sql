@@ -70,7 +70,9 @@ select
     dated.pipeline_key,
     dated.owner_key,
     owners.team_key,
-    {{ deal_type_of('dated.deal_type', 'pipelines.is_renewal_pipeline') }} as deal_type,
+    {{ deal_type_of(
+        'dated.deal_type', 'pipelines.is_renewal_pipeline', 'dated.pipeline_key', 'dated.source'
+    ) }} as deal_type,
     dated.amount,
     dated.currency,
     {{ converted('dated.amount', rate_of('rates', 'currencies', 'dated.currency_used')) }} as amount_reporting,

@@ -122,7 +122,7 @@ pipelines as (
     select pipeline_key from summed
     union
     select pipeline_key from {{ ref('dim_pipelines') }}
-    where is_renewal_pipeline
+    where is_renewal_pipeline and is_included
 )
 
 select

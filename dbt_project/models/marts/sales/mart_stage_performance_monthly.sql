@@ -32,6 +32,9 @@ figures as (
         on months.month = times.month and stages.stage_key = times.stage_key
     left join {{ ref('int_stage_stuck_monthly') }} as stuck
         on months.month = stuck.month and stages.stage_key = stuck.stage_key
+    {%- if var('included_pipelines') %}
+    where {{ is_included('stages.pipeline_key') }}
+    {%- endif %}
 ),
 
 ranked as (

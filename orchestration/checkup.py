@@ -6,16 +6,32 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ingestion.errors import SourceError
+from ingestion.properties import for_models
 from ingestion.registry import vendors
 from ingestion.settings import Connection, Settings
 from ingestion.stream import CheckResult
-from orchestration import status
+from orchestration import preview, status
 from orchestration.errors import PUBLISHED, WRONG_USE
 from orchestration.home import Home
+from orchestration.published import query
+
+PIPELINES = """
+    with counted as (
+        select pipeline_key, deal_type, count(*) as deals from marts.dim_deals where not is_deleted group by all
+    )
+    select pipelines.pipeline_key,
+        case when pipelines.is_included then '' else 'left out; ' end
+        || case when pipelines.is_renewal_pipeline then 'renewals; ' else '' end
+        || coalesce(string_agg(counted.deals || ' ' || counted.deal_type, ', ' order by counted.deals desc), 'no deals')
+        as about
+    from marts.dim_pipelines as pipelines
+    left join counted on pipelines.pipeline_key = counted.pipeline_key
+    group by pipelines.pipeline_key, pipelines.is_included, pipelines.is_renewal_pipeline"""
 
 
 def collect(settings: Settings, sources: tuple[str, ...]) -> dict[str, Any]:
     """Results of every connection (of `sources`, where given), and the stages of the last publication."""
+    current = Home(settings.home).published / "current"
     connections = [c for c in settings.connections if not sources or c.name in sources]
     with ThreadPoolExecutor(max(1, len(connections))) as pool:
         results = [result for found in pool.map(lambda c: _check(c, settings), connections) for result in found]
@@ -23,8 +39,11 @@ def collect(settings: Settings, sources: tuple[str, ...]) -> dict[str, Any]:
         "home": str(settings.home),
         "connections": [{"source": c.name, "vendor": c.vendor, "base_url": c.base_url} for c in connections],
         "results": [vars(result) for result in results],
-        "properties": settings.config.for_models(),
-        "stages": status.stages(Home(settings.home).published / "current"),
+        "properties": for_models(settings.config.properties, settings.config.amount_property),
+        "stages": status.stages(current),
+        "pipelines": {row["pipeline_key"]: row["about"] for row in query(current, PIPELINES)},
+        "reporting_currency": settings.config.reporting_currency,
+        "preview": preview.changes(settings),
     }
 
 
@@ -50,11 +69,12 @@ def text(found: dict[str, Any]) -> str:
     for row in found["stages"]:
         if row["pipeline_key"] != pipeline:
             pipeline = row["pipeline_key"]
-            lines.append(f"  {row['pipeline_name'] or 'unknown pipeline'}  {pipeline}")
+            about = f"  {found['pipelines'].get(pipeline, '')}".rstrip()
+            lines.append(f"  {row['pipeline_name'] or 'unknown pipeline'}  {pipeline}{about}")
         mark = "?" if row["is_category_inferred"] else " "
         retired = "  (removed at the source)" if row["is_retired"] else ""
         lines.append(f"  {mark} {row['stage_category']:<14} {row['stage_name']}  {row['stage_key']}{retired}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *preview.text(found["preview"], found["reporting_currency"])])
 
 
 def _properties(deal_properties: list[dict[str, Any]], amount_properties: dict[str, dict[str, str]]) -> list[str]:

@@ -78,6 +78,14 @@ coalesce(
 {%- if cases -%} case {{ pipeline_key }} {{ cases | join(' ') }} end {%- else -%} cast(null as varchar) {%- endif -%}
 {%- endmacro %}
 
+{#- Whether a pipeline holds renewals: by funnel.yml, else by its name. -#}
+{% macro is_renewal_pipeline(pipeline_key, name) -%}
+coalesce(
+    {{ configured_pipeline_type(pipeline_key) }} = 'renewal',
+    {{ matches('lower(' ~ name ~ ')', 'renewal|renew|продлен|пролонг') }}
+)
+{%- endmacro %}
+
 {#- Query of the teams that funnel.yml gives to owners, in force since from_at up to to_at; before the first day the
     CRM's own team holds (team_key null, is_configured false). A team of that name in the CRM is that team. -#}
 {% macro configured_team_periods() -%}

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ingestion.settings import PROJECT_ROOT, Settings
-from orchestration import warehouse
+from orchestration import own_package, warehouse
 from orchestration.errors import AuditRefused, BuildFailed
 from orchestration.home import Home, write_atomically
 from orchestration.ledger import Check, record_checks
@@ -87,7 +87,9 @@ def invoke(settings: Settings, command: str, *arguments: str, progress: Say | No
 
 def manifest(settings: Settings) -> Path:
     """FUNNEL_HOME/target/manifest.json, made anew when the project or the vars are not those it was made from."""
-    target = Home(settings.home).target
+    home = Home(settings.home)
+    own_package.sync(home)
+    target = home.target
     path, key_file = target / "manifest.json", target / "manifest.key"
     key = fingerprint(settings)
     if not path.exists() or not key_file.exists() or key_file.read_text(encoding="utf-8") != key:
@@ -103,6 +105,8 @@ def build(session: Session, select: Sequence[str] = ()) -> list[Node]:
     What incremental models hold was made by the project that made it: under another one everything is built anew.
     """
     warehouse.drop_older_shapes(session.path)
+    for name in own_package.drop_removed(session.home):
+        session.say(f"own.{name} is no model any more: dropped")
     project, built_by = fingerprint(session.settings), warehouse.built_project(session.path)
     arguments = [*LEFT_OUT, *(["--select", *select] if select else [])]
     if built_by != project and not select:
@@ -203,8 +207,10 @@ def _close_warehouse() -> None:
 
 
 def fingerprint(settings: Settings) -> str:
-    """Of the vars and every file of the project."""
+    """Of the vars and every file of the project and of the user's own models."""
     digest = hashlib.sha256(variables(settings).encode())
     for path in sorted(p for p in PROJECT.rglob("*.*") if p.suffix in (".sql", ".yml", ".csv", ".md")):
         digest.update(str(path.relative_to(PROJECT)).encode() + path.read_bytes())
+    for content in own_package.contents(Home(settings.home)):
+        digest.update(content)
     return digest.hexdigest()

@@ -8,7 +8,7 @@ from ingestion.settings import load_settings
 from orchestration.audit import audit_checks
 from orchestration.home import Home
 from orchestration.ingest import ingest_assets
-from orchestration.publish import META
+from orchestration.publish import DATA, META
 from orchestration.release import FRESH_TABLE, KEY, publication
 from orchestration.resources import RunRequest
 from orchestration.transform import models
@@ -18,7 +18,7 @@ Home(settings.home).prepare()
 Home(settings.home).export()
 
 dbt_models = models(settings)
-tables = {key for key in dbt_models.keys if key.path[0] == "marts" or (key.path[0] == "meta" and key.path[1] in META)}
+tables = {key for key in dbt_models.keys if key.path[0] in DATA or (key.path[0] == "meta" and key.path[1] in META)}
 dbt_models = dbt_models.map_asset_specs(
     lambda spec: spec.replace_attributes(freshness_policy=FRESH_TABLE) if spec.key in tables else spec
 )

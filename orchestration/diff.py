@@ -19,7 +19,7 @@ from orchestration import warehouse
 from orchestration.errors import WrongUse, explain
 from orchestration.home import Home, read_json
 from orchestration.lock import RunLock
-from orchestration.publish import META, OF_RUNS, PRIVATE, quoted
+from orchestration.publish import DATA, META, OF_RUNS, PRIVATE, quoted
 from orchestration.rollback import current_id, existing, previous_id
 
 MEMORY = "1GB"
@@ -234,7 +234,7 @@ def tables_in(connection: duckdb.DuckDBPyConnection, database: str) -> set[str]:
     rows = connection.execute(
         "select schema_name, table_name from duckdb_tables() where database_name = ?", [database]
     ).fetchall()
-    return {f"{schema}.{name}" for schema, name in rows if schema == "marts" or (schema == "meta" and name in META)}
+    return {f"{schema}.{name}" for schema, name in rows if schema in DATA or (schema == "meta" and name in META)}
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, side: str, table: str) -> list[str]:

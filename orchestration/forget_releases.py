@@ -24,10 +24,13 @@ from ingestion.registry import vendors
 from orchestration import warehouse
 from orchestration.forget_traces import scrubbed
 from orchestration.home import Home
-from orchestration.publish import COPY, file_entry, files_of, quoted, releases
+from orchestration.own_package import SCHEMA
+from orchestration.publish import COPY, DATA, file_entry, files_of, quoted, releases
 
 PERSONS = ("dim_leads", "fct_lead_transitions")
 """Tables of which a row is about one person; elsewhere a lead_key becomes null."""
+TEXTS = ("meta", SCHEMA)
+"""Schemas of whose columns nothing is known: every text in them is searched."""
 
 
 @dataclass(frozen=True)
@@ -86,12 +89,12 @@ def edit_books(names: Names, rewritten: Mapping[str, Any]) -> Callable[[duckdb.D
 
 
 def tables(connection: duckdb.DuckDBPyConnection, database: str | None = None) -> Iterator[Table]:
-    """Tables of schemas marts and meta of the database in use (or of an attached one)."""
+    """Tables of schemas marts, own and meta of the database in use (or of an attached one)."""
     rows = connection.execute(
-        """select schema_name, table_name, list(column_name order by column_index),
+        f"""select schema_name, table_name, list(column_name order by column_index),
                   list(data_type order by column_index)
            from duckdb_columns() where database_name = coalesce(?, current_database())
-             and schema_name in ('marts', 'meta') group by all order by all""",
+             and schema_name in {(*DATA, "meta")} group by all order by all""",
         [database],
     ).fetchall()
     for schema, name, columns, types in rows:
@@ -102,7 +105,7 @@ def condition(table: Table, names: Names) -> str:
     """SQL that is true for rows that hold the person."""
     tests = [f'"{c}" in ({_texts(names.keys)})' for c in table.columns if c == "lead_key"]
     tests += [f'"{c}" in ({_texts(names.hashes)})' for c in table.columns if c == "person_hash"]
-    if table.schema == "meta":
+    if table.schema in TEXTS:
         tests += [_is_record(table, names)] if _record_kind(table) else []
         tests += [f'contains("{c}", {_texts([n])})' for c in _texts_of(table) for n in names.needles]
     return " or ".join(tests) or "false"
@@ -117,8 +120,8 @@ def select(table: Table, names: Names, source: str) -> str:
     edits = {}
     if "lead_key" in table.columns and table.name not in PERSONS:
         edits["lead_key"] = f"case when lead_key in ({_texts(names.keys)}) then null else lead_key end"
-    if table.schema == "meta":
-        for column in _texts_of(table):
+    if table.schema in TEXTS:
+        for column in (name for name in _texts_of(table) if name not in edits):
             text = f'"{column}"'
             for needle in names.needles:
                 text = f"replace({text}, {_texts([needle])}, '***')"
@@ -174,8 +177,9 @@ def _write_anew(folder: Path, manifest: dict[str, Any], names: Names, rows: Mapp
             connection.execute("set TimeZone = 'UTC'")
             connection.execute(f"attach '{quoted(folder / 'funnel.duckdb')}' as old (read_only)")
             connection.execute(f"attach '{quoted(new / 'funnel.duckdb')}' as p (storage_version 'v1.0.0')")
-            connection.execute("create schema p.marts; create schema p.meta; use p")
+            connection.execute("use p")
             for table in tables(connection, "old"):
+                connection.execute(f"create schema if not exists p.{table.schema}")
                 source = f"old.{table.full}"
                 kept = select(table, names, source) if table.full in rows else f"select * from {source}"
                 connection.execute(f"create table p.{table.full} as {kept}")

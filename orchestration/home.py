@@ -83,6 +83,16 @@ class Home:
         return self.root / "targets.csv"
 
     @property
+    def models(self) -> Path:
+        """dbt models of the user's own."""
+        return self.root / "models"
+
+    @property
+    def packages(self) -> Path:
+        """Where dbt looks for packages (packages-install-path of dbt_project.yml)."""
+        return self.target / "packages"
+
+    @property
     def last_run(self) -> Path:
         """Outcome of the newest run, published or not, for `funnel status`."""
         return self.logs / "last_run.json"

@@ -24,9 +24,12 @@ from orchestration.errors import AuditRefused
 from orchestration.hold import read_hold, refuse_unfinished, switching
 from orchestration.home import Home, read_json
 from orchestration.ledger import Check, checks_of, publication_row, record_publications
+from orchestration.own_package import SCHEMA
 from orchestration.session import Session
 
 META = ("table_guide", "rejected_records", "source_reconciliation", "history_differences", "schema_changes")
+DATA = ("marts", SCHEMA)
+"""Schemas that are published whole: ours, and that of the user's own models."""
 OF_RUNS = ("meta.source_reconciliation",)
 """Published tables with rows of every run: they tell of runs, not of the data, so that alone they publish nothing."""
 PRIVATE = {"rejected_records": ("record",)}
@@ -210,13 +213,14 @@ def code_version() -> str:
 
 
 def _published_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    marts = connection.execute(
-        "select table_name from information_schema.tables where table_schema = 'marts' order by 1"
+    data = connection.execute(
+        f"""select table_schema || '.' || table_name from information_schema.tables where table_schema in {DATA}
+            order by table_schema = '{SCHEMA}', 1"""
     ).fetchall()
-    if not marts:
+    if not any(row[0].startswith("marts.") for row in data):
         raise AuditRefused("Schema marts is empty: there is nothing to publish.", "Run `funnel run`.")
     meta = [name for name in META if warehouse.exists(connection, f"meta.{name}")]
-    return [f"marts.{row[0]}" for row in marts] + [f"meta.{name}" for name in meta]
+    return [row[0] for row in data] + [f"meta.{name}" for name in meta]
 
 
 def _write_tables(session: Session, folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -225,8 +229,11 @@ def _write_tables(session: Session, folder: Path, manifest: Mapping[str, Any]) -
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(f"attach '{quoted(session.path)}' as w (read_only)")
         connection.execute(f"attach '{quoted(folder / 'funnel.duckdb')}' as p (storage_version 'v1.0.0')")
-        connection.execute("create schema p.marts; create schema p.meta; use w")
-        for table in _published_tables(connection):
+        connection.execute("use w")
+        published = _published_tables(connection)
+        for schema in sorted({"meta", *(table.split(".")[0] for table in published)}):
+            connection.execute(f"create schema p.{schema}")
+        for table in published:
             private = ", ".join(PRIVATE.get(table.split(".")[1], ()))
             columns = f"* exclude ({private})" if private else "*"
             connection.execute(f"create table p.{table} as select {columns} from w.{table}")

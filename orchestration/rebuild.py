@@ -33,6 +33,8 @@ from orchestration.session import Request, Say, Session, check_sources
 
 BESIDE = "rebuild"
 """Folder in FUNNEL_HOME in which the new warehouse is made; removed at the end, and before the next."""
+CONFIGURATION = ("rates.csv", "targets.csv", "sources.json")
+"""Files of FUNNEL_HOME that a build reads."""
 WRITTEN_ANEW = ("run_clock", "source_reach", "built_project", "load_rejects")
 Edit = Callable[[duckdb.DuckDBPyConnection], None]
 
@@ -74,10 +76,11 @@ def remade(settings: Settings, as_of: datetime, say: Say, edit: Edit = lambda co
     shutil.rmtree(beside.root, ignore_errors=True)
     beside.root.mkdir()
     try:
-        if home.rates.exists():
-            shutil.copy(home.rates, beside.rates)
-        if home.sources.exists():
-            shutil.copy(home.sources, beside.sources)
+        for name in CONFIGURATION:
+            if (home.root / name).exists():
+                shutil.copy(home.root / name, beside.root / name)
+        if home.models.exists():
+            shutil.copytree(home.models, beside.models)
         here = replace(settings, home=beside.root)
         session = Session(Request(), here, str(uuid.uuid4()), as_of, datetime.now(UTC), say=say)
         session.begin()

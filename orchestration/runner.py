@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ingestion.settings import Settings
-from orchestration import freshness, shape, signals, warehouse
+from orchestration import freshness, own_models, shape, signals, warehouse
 from orchestration.clock import check_range, parse_as_of
 from orchestration.config_check import check_config
 from orchestration.errors import FAILED, PARTIAL, PUBLISHED, REFUSED, FunnelError, WrongUse, exit_code, explain
@@ -55,6 +55,7 @@ def run(settings: Settings, request: Request, *, say: Say, progress: Progress | 
 
     def begin() -> Session:
         check_config(settings)
+        own_models.check(settings)
         check_range(as_of, warehouse.first_event(settings.warehouse), now)
         return Session(request, settings, str(uuid.uuid4()), as_of, now, say=say, progress=progress)
 

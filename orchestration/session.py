@@ -15,7 +15,7 @@ from ingestion.errors import SourceError
 from ingestion.loading import LoadReport, load_new, read_state
 from ingestion.settings import Connection, Settings
 from ingestion.stream import StreamReport
-from orchestration import freshness, warehouse
+from orchestration import freshness, own_models, warehouse
 from orchestration.alerts import Alert
 from orchestration.config_check import check_config, check_connections
 from orchestration.errors import WrongUse, explain, nothing_extracted
@@ -88,9 +88,10 @@ class Session:
     def begin(self) -> dict[str, int]:
         """Write the clock and the configuration that models read; returns configured rows by table.
 
-        Errors: ConfigError where funnel.yml names a stage or pipeline that nobody ever saw.
+        Errors: ConfigError where funnel.yml names a stage or pipeline that nobody ever saw, or an own model is wrong.
         """
         check_config(self.settings)
+        own_models.check(self.settings)
         warehouse.prepare(self.path)
         warehouse.write_run_clock(self.path, self.as_of, self.run_id, self.started_at)
         self.write_reach()

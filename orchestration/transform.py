@@ -11,7 +11,7 @@ from dagster_dbt import DagsterDbtTranslator, dbt_assets
 from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from ingestion.settings import Settings
-from orchestration import clock, dbt_build, reconcile, unchanged, warehouse
+from orchestration import clock, dbt_build, own_package, reconcile, unchanged, warehouse
 from orchestration.dbt_build import Node
 from orchestration.ledger import checks_of
 from orchestration.resources import WRITER, RunRequest
@@ -26,6 +26,8 @@ class Translator(DagsterDbtTranslator):
         return dg.AssetKey([schema, dbt_resource_props.get("alias") or dbt_resource_props["name"]])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        if dbt_resource_props["package_name"] == own_package.PACKAGE:
+            return own_package.PACKAGE
         return str(dbt_resource_props["fqn"][1]) if len(dbt_resource_props["fqn"]) > 2 else "seeds"
 
 
@@ -58,7 +60,11 @@ def models(settings: Settings) -> dg.AssetsDefinition:
 
 def untouched(manifest: Mapping[str, Any], translator: Translator) -> Iterator[dg.MaterializeResult]:
     """Every model as it was, in the order of a build: what comes after it still runs."""
-    nodes = {name: node for name, node in manifest["nodes"].items() if node["resource_type"] in ("model", "seed")}
+    nodes = {
+        name: node
+        for name, node in manifest["nodes"].items()
+        if node["resource_type"] in ("model", "seed") and node["config"]["materialized"] != "ephemeral"
+    }
     graph = {
         name: [n for n in node.get("depends_on", {}).get("nodes", ()) if n in nodes] for name, node in nodes.items()
     }

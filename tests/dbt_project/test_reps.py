@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 
+import naive
 import pytest
 from chain import read_compiled
 from reps_world import AS_OF, TARGETS, make
@@ -26,6 +27,11 @@ def test_data_tests_hold_here_too(con, dbt):
     tests = read_compiled(dbt.target)
     for name in TESTED:
         assert con.execute(tests[name]).fetchall() == [], name
+
+
+def test_naive_sums_after_the_table_guide_are_the_facts(con):
+    assert con.execute("select sum(quota) > 0 from marts.mart_rep_performance_monthly").fetchone() == (True,)
+    assert naive.wrong(con) == []
 
 
 def rows(con, query: str) -> list[dict]:

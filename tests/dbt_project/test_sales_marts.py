@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import naive
 import pytest
 import sales_oracle as oracle
 from chain import read_compiled
@@ -104,3 +105,12 @@ def test_definition_bridge(con):
     assert reasons - {None} == {
         "void_here", "no_close_date", "amount_edited", "zero_amount", "negative_amount", "other_rate",
     }  # fmt: skip
+
+
+def test_naive_sums_after_the_table_guide_are_the_facts(con):
+    """Each table as a BI tool sums it that follows the guide, and that overlooks one of its warnings."""
+    sums = naive.guided(con)
+    assert {how.table for how, _ in sums} == set(naive.TRUTHS) | naive.FACTS
+    assert len([how for how, _ in sums if how.sum(con)]) > 120
+    assert naive.wrong(con) == []
+    assert naive.unsaid(con) == naive.NEVER

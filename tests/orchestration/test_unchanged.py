@@ -13,7 +13,7 @@ import pytest
 from ingestion.config import Config
 from ingestion.loading import prepare
 from ingestion.settings import Settings
-from orchestration import unchanged, warehouse
+from orchestration import own_package, unchanged, warehouse
 from orchestration.publish import publish, table_contents
 from orchestration.session import Session
 
@@ -150,6 +150,22 @@ def land_to_nine(path: Path) -> None:
     """Windows up to w9, all empty."""
     for _ in range(9 - len(STREAMS)):
         land(path, "deals", [])
+
+
+def test_a_model_of_ones_own_is_built_when_it_comes_changes_and_goes(built: Session) -> None:
+    path = built.home.models / "wins.sql"
+    path.parent.mkdir()
+    for text in ("select 1 as a", "select 2 as a"):
+        path.write_text(text)
+        own_package.sync(built.home)
+        assert not stands_after_begin(built)
+        warehouse.write_built_project(built.path, unchanged.dbt_build.fingerprint(built.settings))
+        with warehouse.connect(built.path) as connection:
+            connection.execute("update meta.last_build set project = (select fingerprint from meta.built_project)")
+        assert stands_after_begin(built)
+    path.unlink()
+    own_package.sync(built.home)
+    assert not stands_after_begin(built)
 
 
 def test_tables_that_were_never_published_are_built(built: Session) -> None:

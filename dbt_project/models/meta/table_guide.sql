@@ -42,8 +42,8 @@
      'Of targets.csv, the newest version. Levels have targets of their own: they are not assumed to add up.',
      "select month, target_key, quota from marts.fct_targets where level = 'owner' order by 1, 2"),
     ('marts', 'fct_pipeline_movements', 'movement of open value, with opening and closing of each month and deal', none,
-     'basis, currency',
-     'opening + movements = closing of one month, exactly; sum amount by movement. What was open at any instant: all movements before it.',
+     'basis, currency, movement',
+     'opening + movements = closing of one month, exactly. What was open at any instant: all movements before it.',
      "select month, movement, currency, sum(amount) from marts.fct_pipeline_movements where basis = 'all_open' group by all order by 1"),
     ('marts', 'mart_pipeline_waterfall_monthly', 'month, basis, pipeline and currency', none, 'basis, currency',
      'Pipelines may be added up. Opening and closing must not be summed over months; movements may.',
@@ -69,7 +69,8 @@
     ('marts', 'mart_open_deals', 'deal open at as_of', none, none,
      'What to look after, priority_rank 1 first. Deals being delivered are in it, without rank.',
      "select priority_rank, deal_name, amount_reporting, risk_reasons, source_url from marts.mart_open_deals where priority_rank <= 20 order by 1"),
-    ('marts', 'mart_funnel_conversion_monthly', 'cohort month, basis and step from a stage to the next or to won', none, 'basis',
+    ('marts', 'mart_funnel_conversion_monthly', 'cohort month, basis and step from a stage to the next or to won', none,
+     'basis, from_stage_key, to_stage_key',
      'A deal is in the cohort of every stage it reached: keep to one from_stage_key, and to is_next_stage or to is_to_won. Counts then add up over months; rates never: sum(reached) / sum(rate_n).',
      "select cohort_month, from_stage_key, to_stage_key, entered, observed_rate, rate_90d, eventual_rate from marts.mart_funnel_conversion_monthly where basis = 'stage_entered' and is_next_stage order by 1 desc, 2"),
     ('marts', 'mart_renewals_monthly', 'month in which renewals are due and pipeline', none, none,
@@ -121,14 +122,83 @@
     'schema_changes': 'object, key, kind, window_id', 'check_results': 'kind, table, check', 'publications': 'id',
 } -%}
 
+{#- How to sum, for machines: a filter, the columns that add up over all rows left by it, the columns that add up only
+    within one value of a third, and that one. What is in neither is never summed. A test sums every table so and holds
+    it against the facts (tests/dbt_project/naive.py). -#}
+{%- set movements = ['created', 'reopened', 'pulled_in', 'increased', 'decreased', 'fx', 'pushed_out', 'pipeline_in',
+    'pipeline_out', 'won', 'lost', 'void', 'owner_in', 'owner_out'] -%}
+{%- set sums = {
+    'dim_deals': ('not is_deleted', 'amount_reporting, stage_changes, backward_moves, close_date_pushes, reopen_count'),
+    'dim_sources': (none, 'deal_records, lead_records, company_records, owner_records, stage_records, lead_object_records'),
+    'fct_stage_transitions': ('not is_deleted', 'duration_seconds, skipped_stages'),
+    'fct_lead_transitions': (none, 'duration_seconds'),
+    'fct_pipeline_month_end': (none, 'amount_reporting, close_date_pushes'),
+    'fct_won_revenue': ('not is_reversed', 'amount_reporting'),
+    'fct_targets': (none, 'quota, budget'),
+    'fct_pipeline_movements': (none, none, 'amount, amount_reporting', 'month'),
+    'mart_pipeline_waterfall_monthly': (
+        none, movements | join('_amount, ') ~ '_amount, ' ~ movements | join('_count, ') ~ '_count',
+        'opening_amount, opening_count, closing_amount, closing_count', 'month'),
+    'mart_sales_kpis_monthly': (
+        none,
+        'new_leads, new_deals, imported_deals, won_count, lost_count, void_count, won_amount, won_amount_positive, lost_amount, '
+        ~ 'win_rate_n, deal_size_n, zero_amount_won_count, missing_amount_won_count, unconverted_count, '
+        ~ deal_types() | join('_won_count, ') ~ '_won_count, ' ~ deal_types() | join('_lost_count, ') ~ '_lost_count, '
+        ~ deal_types() | join('_won_amount, ') ~ '_won_amount',
+        'open_opportunities, open_amount, weighted_amount, crm_weighted_amount, unconverted_open_count, fulfilment_count, '
+        ~ 'fulfilment_amount', 'month'),
+    'mart_sales_monthly': (
+        none,
+        'new_leads, new_deals, imported_deals, won_count, lost_count, void_count, won_amount, lost_amount, won_amount_positive, '
+        ~ 'closed_amount_positive, won_amount_plan, won_count_positive, zero_amount_won_count, missing_amount_won_count, '
+        ~ 'unconverted_count, cycle_days_sum, cycle_count',
+        'open_opportunities, open_amount, weighted_amount, crm_weighted_amount, unconverted_open_count, fulfilment_count, '
+        ~ 'fulfilment_amount', 'month'),
+    'mart_rep_performance_monthly': (
+        none,
+        'quota, won_amount, ' ~ deal_types() | join('_won_amount, ') ~ '_won_amount, unconverted_count, won_count, lost_count, '
+        ~ 'win_rate_n, deal_size_n, new_deals',
+        'open_amount, open_weighted_amount, crm_weighted_amount, due_amount, opening_due_amount', 'month'),
+    'mart_stage_performance_monthly': (
+        none,
+        'entered, exits_forward, exits_backward, exits_won, exits_lost, exits_reopened, exits_pipeline_change, exits_void',
+        'at_risk, still_there, stuck_count, stuck_amount', 'month'),
+    'mart_loss_reasons_monthly': (
+        none,
+        'lost_count, lost_amount, new_business_lost_count, new_business_lost_amount, missing_amount_count, unconverted_count'),
+    'mart_lead_funnel_monthly': (none, 'leads, mqls, sqls, opportunities, customers'),
+    'mart_open_deals': (none, 'amount_reporting, crm_weighted_amount, expected_amount, close_date_pushes, risk_count'),
+    'mart_funnel_conversion_monthly': (
+        none, 'entered, direct_entry, reached, n_implied, lost, void, still_open, rate_n'),
+    'mart_renewals_monthly': (
+        none,
+        'due_count, won_count, lost_count, late_count, open_count, inferred_count, without_value_count, available_amount, '
+        ~ 'won_gross, won_net, contraction_amount, lost, late_amount, open'),
+} -%}
+{#- What models of the user's own say of themselves (docs/own-models.md); in the graph only where there are some. -#}
+{%- if execute %}
+{%- for node in graph.nodes.values() if node.package_name == 'own' and 'table_guide' in node.config.meta %}
+{%- set told = node.config.meta.table_guide %}
+{%- do guide.append((node.schema, node.name, told.grain, told.rollup_column, told.pin_before_summing,
+    told.notes or '', told.first_query or 'select * from ' ~ node.schema ~ '.' ~ node.name)) %}
+{%- do keys.update({node.name: told.key_columns} if told.key_columns else {}) %}
+{%- do sums.update({node.name: (told.filter_before_summing, told.sum_columns, told.sum_within_columns, told.sum_within)}) %}
+{%- endfor %}
+{%- endif %}
+
 {%- for schema, table, grain, rollup, pins, notes, query in guide %}
 select
     '{{ schema }}' as schema_name,
     '{{ table }}' as table_name,
-    '{{ grain }}' as grain,
+    '{{ grain | replace("'", "''") }}' as grain,
     {{ "'" ~ keys[table] ~ "'" if table in keys else 'cast(null as varchar)' }} as key_columns,
     {{ "'" ~ rollup ~ "'" if rollup else 'cast(null as varchar)' }} as rollup_column,
     {{ "'" ~ pins ~ "'" if pins else 'cast(null as varchar)' }} as pin_before_summing,
+    {%- set how = sums.get(table, ()) %}
+    {%- for name in ['filter_before_summing', 'sum_columns', 'sum_within_columns', 'sum_within'] %}
+    {%- set told = how[loop.index0] %}
+    {{ "'" ~ (told | replace("'", "''")) ~ "'" if told else 'cast(null as varchar)' }} as {{ name }},
+    {%- endfor %}
     '{{ notes | replace("'", "''") }}' as notes,
     '{{ query | replace("'", "''") }}' as first_query
 {%- if not loop.last %}

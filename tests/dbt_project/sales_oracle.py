@@ -124,6 +124,35 @@ def sales_monthly(con) -> dict[tuple, dict]:
     }
 
 
+def new_business(con) -> dict[tuple, dict]:
+    """{(month, pipeline or all): {figure: value}} of new business alone, as mart_sales_kpis_monthly names them."""
+    months, won = {row["month"] for row in records(con, "intermediate.int_months")}, defaultdict(list)
+    lost = Counter()
+    for row in closings(con):
+        if row["deal_type"] == "new_business" and row["month"] in months:
+            for scope in (row["pipeline_key"], "all"):
+                if row["outcome"] == "won":
+                    won[row["month"], scope].append(row)
+                lost[row["month"], scope] += row["outcome"] == "lost"
+    out = {}
+    for key in {*won, *(key for key, count in lost.items() if count)}:
+        rows = won[key]
+        sizes = [row["plan"] for row in rows if (row["euros"] or 0) > 0]
+        days = [
+            max((row["closed_at"] - row["created_at"]) / timedelta(days=1), 0.0)
+            for row in rows
+            if not row["import_batch_id"]
+        ]
+        out[key] = {
+            "new_business_win_rate": len(rows) / (len(rows) + lost[key]),
+            "new_business_average_deal_size": float(sum(sizes)) / len(sizes) if sizes else 0.0,
+            "new_business_deal_size_n": len(sizes),
+            "new_business_average_sales_cycle_days": sum(days) / len(days) if days else 0.0,
+            "new_business_median_sales_cycle_days": median(days) if days else 0.0,
+        }
+    return {key: {k: v for k, v in cell.items() if v} for key, cell in out.items() if any(cell.values())}
+
+
 def losses(con) -> dict[tuple, dict]:
     """{(month, pipeline, stage lost from, reason): {figure: sum}}."""
     kinds = {row["stage_key"]: row["stage_category"] for row in records(con, "marts.dim_stages")}

@@ -67,13 +67,18 @@ def expected_reps(con) -> dict:
             owner = d["owner_key_at_close"]
             figures = found[(month_of(day), owner, team_at(history, owner, d["closed_at"]))]
             figures[d["outcome"]] += 1
+            is_new = d["deal_type"] == "new_business"
+            figures[f"new {d['outcome']}"] += is_new
             if d["outcome"] == "won":
                 figures["cycle"] += Decimal((d["closed_at"] - born) / timedelta(days=1))
+                figures["new cycle"] += is_new * Decimal((d["closed_at"] - born) / timedelta(days=1))
                 if d["currency"] == "EUR":
                     figures["won_amount"] += d["amount_at_close"] or 0
                     if d["amount_at_close"] and d["amount_at_close"] > 0:
                         figures["size"] += d["amount_at_close"]
                         figures["sized"] += 1
+                        figures["new size"] += is_new * d["amount_at_close"]
+                        figures["new sized"] += is_new
                 elif d["amount_at_close"] is not None:
                     figures["unconverted"] += 1
     standing = rows(con, "from marts.fct_pipeline_month_end")
@@ -121,14 +126,19 @@ def test_reps_agree_with_loops(con):
         for ours, theirs in (
             ("won_count", "won"), ("lost_count", "lost"), ("won_amount", "won_amount"), ("new_deals", "new_deals"),
             ("unconverted_count", "unconverted"), ("open_amount", "open"), ("due_amount", "due"),
-            ("opening_due_amount", "opening"), ("deal_size_n", "sized"),
+            ("opening_due_amount", "opening"), ("deal_size_n", "sized"), ("new_business_won_count", "new won"),
+            ("new_business_lost_count", "new lost"),
         ):  # fmt: skip
             assert row[ours] == f[theirs], (ours, row)
         assert abs(row["crm_weighted_amount"] - f["weighted"]) <= Decimal("0.05"), row
-        closed = f["won"] + f["lost"]
-        assert row["win_rate"] == (pytest.approx(float(f["won"] / closed)) if closed else None)
-        assert row["average_deal_size"] == (pytest.approx(float(f["size"] / f["sized"])) if f["sized"] else None)
-        assert row["average_sales_cycle_days"] == (pytest.approx(float(f["cycle"] / f["won"])) if f["won"] else None)
+        for ours, new in (("", ""), ("new_business_", "new ")):
+            won, sized = f[f"{new}won"], f[f"{new}sized"]
+            for name, sum_, n in (
+                ("win_rate", won, won + f[f"{new}lost"]),
+                ("average_deal_size", f[f"{new}size"], sized),
+                ("average_sales_cycle_days", f[f"{new}cycle"], won),
+            ):
+                assert row[ours + name] == (pytest.approx(float(sum_ / n)) if n else None), (ours + name, row)
 
 
 def test_quotas_are_of_the_version_and_of_the_days(con):

@@ -56,6 +56,18 @@ def test_sales_monthly(con):
     alike(cells(con, "marts.mart_sales_monthly", key, figures), theirs)
 
 
+def test_rates_sizes_and_cycles_of_new_business_alone(con):
+    theirs = oracle.new_business(con)
+    figures = {name for cell in theirs.values() for name in cell}
+    assert len(figures) == 5
+    assert len(theirs) > 10
+    alike(cells(con, "marts.mart_sales_kpis_monthly", ("month", "pipeline_key"), figures), theirs)
+    apart = """select count(*) from marts.mart_sales_kpis_monthly where is_rollup
+        and new_business_average_sales_cycle_days <> average_sales_cycle_days
+        and new_business_average_deal_size <> average_deal_size"""
+    assert con.execute(apart).fetchone()[0] > 3
+
+
 def test_loss_reasons(con):
     theirs = oracle.losses(con)
     key = ("month", "pipeline_key", "lost_from_stage_key", "lost_reason")

@@ -19,6 +19,7 @@ MONTH = {SALES: "month", LEADS: "cohort_month", LOSSES: "month", REPS: "month", 
 ONLY = {WON: "not is_reversed"}
 STANDING = {"open_opportunities", "open_amount", "crm_weighted_amount", "month_end_deals", "month_end_amount"}
 """Seen at a month's end: of several months the last one counts."""
+NEW = "filter (where deal_type = 'new_business')"
 FIGURES = {
     "new_leads": (SALES, "sum(new_leads)"),
     "new_deals": (SALES, "sum(new_deals)"),
@@ -44,6 +45,15 @@ FIGURES = {
     "win_loss_ratio": (SALES, "sum(won_count) / nullif(sum(lost_count), 0)"),
     "average_deal_size": (SALES, "sum(won_amount_plan)::double / nullif(sum(won_count_positive), 0)"),
     "average_sales_cycle_days": (SALES, "sum(cycle_days_sum) / nullif(sum(cycle_count), 0)"),
+    "new_business_win_rate": (SALES, f"sum(won_count) {NEW} / nullif(sum(won_count + lost_count) {NEW}, 0)"),
+    "new_business_average_deal_size": (
+        SALES,
+        f"sum(won_amount_plan::double) {NEW} / nullif(sum(won_count_positive) {NEW}, 0)",
+    ),
+    "new_business_average_sales_cycle_days": (
+        SALES,
+        f"sum(cycle_days_sum) {NEW} / nullif(sum(cycle_count) {NEW}, 0)",
+    ),
     "open_opportunities": (SALES, "sum(open_opportunities)"),
     "open_amount": (SALES, "sum(open_amount)"),
     "crm_weighted_amount": (SALES, "sum(crm_weighted_amount)"),
@@ -152,7 +162,8 @@ def test_saved_queries_answer(asked: tuple[Any, Any]) -> None:
 def test_ratios_are_the_kpi_marts(asked: tuple[Any, Any]) -> None:
     """mart_sales_kpis_monthly computes them on its own."""
     mf, connection = asked
-    for metric in ("win_rate", "win_rate_value", "win_loss_ratio", "average_deal_size", "average_sales_cycle_days"):
+    ratios = ("win_rate", "win_rate_value", "win_loss_ratio", "average_deal_size", "average_sales_cycle_days")
+    for metric in (*ratios, *(f"new_business_{ratios[n]}" for n in (0, 3, 4))):
         plain = f"select month, {metric} from marts.mart_sales_kpis_monthly where is_rollup"
         found = answer(connection, sql(mf, [metric], ["metric_time__month"]))
         assert found == pytest.approx(answer(connection, plain), abs=0.005), metric

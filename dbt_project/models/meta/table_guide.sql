@@ -142,8 +142,8 @@
     'mart_sales_kpis_monthly': (
         none,
         'new_leads, new_deals, imported_deals, won_count, lost_count, void_count, won_amount, won_amount_positive, lost_amount, '
-        ~ 'win_rate_n, deal_size_n, zero_amount_won_count, missing_amount_won_count, unconverted_count, '
-        ~ deal_types() | join('_won_count, ') ~ '_won_count, ' ~ deal_types() | join('_lost_count, ') ~ '_lost_count, '
+        ~ 'win_rate_n, deal_size_n, new_business_deal_size_n, zero_amount_won_count, missing_amount_won_count, '
+        ~ 'unconverted_count, ' ~ deal_types() | join('_won_count, ') ~ '_won_count, ' ~ deal_types() | join('_lost_count, ') ~ '_lost_count, '
         ~ deal_types() | join('_won_amount, ') ~ '_won_amount',
         'open_opportunities, open_amount, weighted_amount, crm_weighted_amount, unconverted_open_count, fulfilment_count, '
         ~ 'fulfilment_amount', 'month'),
@@ -156,7 +156,7 @@
         ~ 'fulfilment_amount', 'month'),
     'mart_rep_performance_monthly': (
         none,
-        'quota, won_amount, ' ~ deal_types() | join('_won_amount, ') ~ '_won_amount, unconverted_count, won_count, lost_count, '
+        'quota, new_business_won_count, new_business_lost_count, won_amount, ' ~ deal_types() | join('_won_amount, ') ~ '_won_amount, unconverted_count, won_count, lost_count, '
         ~ 'win_rate_n, deal_size_n, new_deals',
         'open_amount, open_weighted_amount, crm_weighted_amount, due_amount, opening_due_amount', 'month'),
     'mart_stage_performance_monthly': (

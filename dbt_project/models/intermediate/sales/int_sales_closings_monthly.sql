@@ -34,6 +34,13 @@ select
     count(*) filter (where is_won and amount_at_close is null) as missing_amount_won_count,
     count(*) filter (where is_unconverted) as unconverted_count,
     {{ exact_average('cycle_microseconds', 'is_won') }} / 86400000000 as average_sales_cycle_days,
-    median(sales_cycle_days) filter (where is_won) as median_sales_cycle_days
+    median(sales_cycle_days) filter (where is_won) as median_sales_cycle_days,
+    -- renewals and upsells are quicker and won more often: they enter no size and no cycle of new business
+    {{ exact_average('amount_plan', "is_sized and deal_type = 'new_business'") }} as new_business_average_deal_size,
+    count(amount_plan) filter (where is_sized and deal_type = 'new_business') as new_business_deal_size_n,
+    {{ exact_average('cycle_microseconds', "is_won and deal_type = 'new_business'") }} / 86400000000
+        as new_business_average_sales_cycle_days,
+    median(sales_cycle_days) filter (where is_won and deal_type = 'new_business')
+        as new_business_median_sales_cycle_days
 from closings
 group by 1, 2

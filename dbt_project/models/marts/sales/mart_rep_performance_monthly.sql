@@ -25,6 +25,11 @@ figures as (
         month, owner_key, team_key,
         count(*) filter (where outcome = 'won') as won_count,
         count(*) filter (where outcome = 'lost') as lost_count,
+        count(*) filter (where outcome = 'won' and deal_type = 'new_business') as new_business_won_count,
+        count(*) filter (where outcome = 'lost' and deal_type = 'new_business') as new_business_lost_count,
+        {{ exact_average('amount_plan', "is_sized and deal_type = 'new_business'") }} as new_business_average_deal_size,
+        {{ exact_average('cycle_microseconds', "outcome = 'won' and deal_type = 'new_business'") }} / 86400000000
+            as new_business_average_sales_cycle_days,
         cast(coalesce(sum(amount_reporting) filter (where outcome = 'won'), 0) as decimal(18, 2)) as won_amount,
         {%- for type in deal_types() %}
         cast(coalesce(
@@ -87,6 +92,12 @@ select
     figures.average_deal_size,
     coalesce(figures.deal_size_n, 0) as deal_size_n,
     figures.average_sales_cycle_days,
+    coalesce(figures.new_business_won_count, 0) as new_business_won_count,
+    coalesce(figures.new_business_lost_count, 0) as new_business_lost_count,
+    cast(figures.new_business_won_count as double)
+    / nullif(figures.new_business_won_count + figures.new_business_lost_count, 0) as new_business_win_rate,
+    figures.new_business_average_deal_size,
+    figures.new_business_average_sales_cycle_days,
     cast(coalesce(figures.new_deals, 0) as bigint) as new_deals,
     months.is_complete_month
 from reps

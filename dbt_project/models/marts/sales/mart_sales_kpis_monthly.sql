@@ -29,6 +29,10 @@ figures as (
         coalesce(closings.unconverted_count, 0) as unconverted_count,
         closings.average_sales_cycle_days,
         closings.median_sales_cycle_days,
+        closings.new_business_average_deal_size,
+        coalesce(closings.new_business_deal_size_n, 0) as new_business_deal_size_n,
+        closings.new_business_average_sales_cycle_days,
+        closings.new_business_median_sales_cycle_days,
         coalesce(standing.open_opportunities, 0) as open_opportunities,
         coalesce(standing.open_amount, 0) as open_amount,
         coalesce(standing.crm_weighted_amount, 0) as crm_weighted_amount,
@@ -104,6 +108,10 @@ select
         as new_business_win_rate_low,
     {{ wilson_high('new_business_won_count', '(new_business_won_count + new_business_lost_count)') }}
         as new_business_win_rate_high,
+    new_business_average_deal_size,
+    new_business_deal_size_n,
+    new_business_average_sales_cycle_days,
+    new_business_median_sales_cycle_days,
     is_complete_month,
     is_rollup
 from figures

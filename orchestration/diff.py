@@ -231,8 +231,10 @@ def _chosen(known: set[str], asked: Sequence[str]) -> list[str]:
 
 def tables_in(connection: duckdb.DuckDBPyConnection, database: str) -> set[str]:
     """schema.table of what is published of an attached database."""
-    rows = connection.execute(
-        "select schema_name, table_name from duckdb_tables() where database_name = ?", [database]
+    rows = connection.execute(  # a view of the user's own is a table once it is published
+        """select schema_name, table_name from duckdb_tables() where database_name = $1
+           union all select schema_name, view_name from duckdb_views() where database_name = $1""",
+        [database],
     ).fetchall()
     return {f"{schema}.{name}" for schema, name in rows if schema in DATA or (schema == "meta" and name in META)}
 

@@ -144,3 +144,12 @@ def test_wrong_names_list_the_right_ones(settings: Settings, a: str, b: str, tab
 def test_same_side_twice_is_equal(settings: Settings) -> None:
     publish(ready(settings, 1))
     assert diff(settings, "current", "current")["equal"]
+
+
+def test_views_of_the_users_own_are_compared_with_the_tables_they_were_published_as(settings: Settings) -> None:
+    view = "create schema own; create view own.deals as select deal_key, value from marts.dim_deals"
+    publish(ready(settings, 1, view))
+    assert "own.deals" in diff(settings, "current", "warehouse")["unchanged"]
+    ready(settings, 2, "update marts.dim_deals set value = 2 where deal_key = 'hubspot:1'")
+    (own,) = diff(settings, "current", "warehouse", ["own.deals"])["tables"]
+    assert (own["added"], own["removed"], own["rows_b"]) == (1, 1, 50)  # without a key a row is what it says

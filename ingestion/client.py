@@ -164,10 +164,12 @@ class Client:
         body: Mapping[str, Any] | None = None,
         check: Callable[[Any], str | None] | None = None,
         ok: frozenset[int] = frozenset({200, 201, 207}),
+        read: Callable[[bytes], Any] = orjson.loads,
     ) -> Any:
         """One request, retried while that can help.
 
-        `check` looks at the parsed answer and says what is wrong with it (then it is corrupt and tried again).
+        `read` parses the body (JSON); its ValueError says that the body is not whole, which is tried again. `check`
+        looks at the parsed answer and says what is wrong with it (then it is corrupt and tried again).
         Errors: AuthError, MissingScope at once; CorruptResponse with the redacted URL after TRIES tries.
         """
         url = redacted(self.base_url + path)
@@ -196,10 +198,19 @@ class Client:
             retry_error_callback=failed,
             sleep=self._sleep,
         )
-        return retrying(self._once, stream, method, path, params, body, check, ok, url)
+        return retrying(self._once, stream, method, path, params, body, check, ok, read, url)
 
     def _once(
-        self, stream: str, method: str, path: str, params: Any, body: Any, check: Any, ok: frozenset[int], url: str
+        self,
+        stream: str,
+        method: str,
+        path: str,
+        params: Any,
+        body: Any,
+        check: Any,
+        ok: frozenset[int],
+        read: Callable[[bytes], Any],
+        url: str,
     ) -> Any:
         if self._refused:
             raise self._refused
@@ -231,9 +242,11 @@ class Client:
         if response.status_code not in ok:
             raise self._problem(response, stream, allowance, url)
         try:
-            answer = orjson.loads(response.content)
+            answer = read(response.content)
         except orjson.JSONDecodeError:
             raise Transient(f"HTTP {response.status_code} whose body is not whole JSON") from None
+        except ValueError as error:
+            raise Transient(f"HTTP {response.status_code} whose body is {error}") from None
         if check and (wrong := check(answer)):
             raise Transient(wrong)
         return answer

@@ -34,6 +34,8 @@ class Config(BaseModel):
     fiscal_year_start_month: int = 1
     revenue_month: Literal["close_date", "closed_at"] = "close_date"
     home_currency: dict[str, str] = {}
+    exchange_rates: tuple[Literal["ecb", "cbr"], ...] = ()
+    """Banks whose daily rates are read, for what neither rates.csv nor the CRM gives a rate for."""
     stages: dict[str, dict[str, dict[str, str]]] = {}
     stages_confirmed: dict[str, dict[str, date | datetime]] = {}
     """{connection: {pipeline id: day or instant up to which the changes of its stages are understood}}."""

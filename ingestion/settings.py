@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,6 +57,11 @@ class Settings:
     heartbeat_url: Secret | None = None
 
     @property
+    def references(self) -> frozenset[str]:
+        """Names of the connections that give exchange rates and no deals."""
+        return frozenset(c.name for c in self.connections if vendors()[c.vendor].is_reference)
+
+    @property
     def warehouse(self) -> Path:
         return self.home / "warehouse.duckdb"
 
@@ -85,10 +90,11 @@ def load_settings(env: Mapping[str, str] | None = None, home: Path | None = None
         raise ConfigError(
             f"FUNNEL_KEEP is '{given['FUNNEL_KEEP']}', but takes a whole number of publications"
         ) from None
+    config = read_config(home / "funnel.yml")
     return Settings(
         home=home,
-        connections=tuple(_connections(given)),
-        config=read_config(home / "funnel.yml"),
+        connections=_distinct([*_connections(given), *_references(given, config)]),
+        config=config,
         pii_key=_pii_key(given, home),
         keep=max(keep, 1),
         alert_webhook=_url(given, "FUNNEL_ALERT_WEBHOOK"),
@@ -135,6 +141,22 @@ def _connection(env: Mapping[str, str], vendor: Vendor, name: str) -> Iterator[C
         base_url=base.rstrip("/"),
         credentials={key: Secret(value) for key, value in found.items()},
     )
+
+
+def _references(env: Mapping[str, str], config: Config) -> Iterator[Connection]:
+    """Banks whose rates funnel.yml asks for, each once; they need no credential."""
+    for vendor in vendors().values():
+        if vendor.is_reference and vendor.name in config.exchange_rates:
+            base = env.get(f"{vendor.name.upper()}_API_BASE") or vendor.base_url
+            yield Connection(vendor.name, vendor.name, base.rstrip("/"), {})
+
+
+def _distinct(connections: Sequence[Connection]) -> tuple[Connection, ...]:
+    """Errors: ConfigError where two connections have one name: their records could not be told apart."""
+    names = [connection.name for connection in connections]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigError(f"two connections are called {', '.join(twice)}: name the account otherwise (VENDOR__NAME_…)")
+    return tuple(connections)
 
 
 def _given(env: Mapping[str, str] | None, home: Path | None) -> tuple[dict[str, str], Path]:

@@ -127,6 +127,8 @@ class Vendor:
     """(stream, record) → (ids, e-mail hashes) of the person that the record is; empty where it is none."""
     people: Sequence[str] = ()
     """Streams whose records are people or name them; the first is the people's own."""
+    is_reference: bool = False
+    """It gives exchange rates, no deals; it needs no credential, exchange_rates of funnel.yml turns it on."""
 
     def stream(self, name: str) -> Stream:
         """The declared stream of that name; KeyError where there is none."""

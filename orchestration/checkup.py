@@ -10,7 +10,7 @@ from ingestion.properties import for_models
 from ingestion.registry import vendors
 from ingestion.settings import Connection, Settings
 from ingestion.stream import CheckResult
-from orchestration import preview, status
+from orchestration import preview, status, warehouse
 from orchestration.errors import PUBLISHED, WRONG_USE
 from orchestration.home import Home
 from orchestration.published import query
@@ -40,6 +40,7 @@ def collect(settings: Settings, sources: tuple[str, ...]) -> dict[str, Any]:
         "connections": [{"source": c.name, "vendor": c.vendor, "base_url": c.base_url} for c in connections],
         "results": [vars(result) for result in results],
         "properties": for_models(settings.config.properties, settings.config.amount_property),
+        "rates": _rates(settings),
         "stages": status.stages(current),
         "pipelines": {row["pipeline_key"]: row["about"] for row in query(current, PIPELINES)},
         "reporting_currency": settings.config.reporting_currency,
@@ -62,6 +63,7 @@ def text(found: dict[str, Any]) -> str:
             scope = f"  [scope {result['scope']}]" if result["scope"] else ""
             lines.append(f"  {mark} {result['name']}: {result['detail']}{scope}")
     lines += _properties(**found["properties"])
+    lines += _told_rates(**found["rates"])
     if not found["stages"]:
         return "\n".join([*lines, "How stages are understood is shown after the first publication."])
     lines += ["", "How stages were understood ( ? = inferred from order, probability and name; set it in funnel.yml):"]
@@ -90,6 +92,29 @@ def _properties(deal_properties: list[dict[str, Any]], amount_properties: dict[s
         for pipeline, name in sorted(given.items(), key=lambda item: item[0] == "default")
     ]
     return ["", "Columns of dim_deals and amounts that funnel.yml names:", *lines] if lines else []
+
+
+def _rates(settings: Settings) -> dict[str, Any]:
+    """Where exchange rates come from, and what had none in the last publication. Errors: ConfigError of rates.csv."""
+    current = Home(settings.home).published / "current"
+    missing = """select source, currency, min(month) as first_month, max(month) as last_month
+                 from meta.unconverted_amounts group by all order by all"""
+    return {
+        "currency": settings.config.reporting_currency,
+        "own": len(warehouse.read_rates(Home(settings.home).rates)),
+        "banks": sorted(settings.references, key=settings.config.exchange_rates.index),
+        "missing": query(current, missing),
+    }
+
+
+def _told_rates(currency: str, own: int, banks: list[str], missing: list[dict[str, Any]]) -> list[str]:
+    """One line, and one a currency that had no rate."""
+    order = [f"rates.csv ({own} rates)" if own else "no rates.csv", "the CRM's own", *banks]
+    lines = ["", f"Exchange rates into {currency}: {', then '.join(order)}" + ("" if banks else "; no bank is asked")]
+    for row in missing:
+        first, last = row["first_month"], row["last_month"]
+        lines.append(f"  no rate for {row['currency']} ({row['source']}), months {first:%Y-%m} to {last:%Y-%m}")
+    return lines
 
 
 def _check(connection: Connection, settings: Settings) -> list[CheckResult]:

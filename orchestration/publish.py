@@ -27,7 +27,10 @@ from orchestration.ledger import Check, checks_of, publication_row, record_publi
 from orchestration.own_package import SCHEMA
 from orchestration.session import Session
 
-META = ("table_guide", "rejected_records", "source_reconciliation", "history_differences", "schema_changes")
+META = (
+    "table_guide", "rejected_records", "source_reconciliation", "history_differences", "schema_changes",
+    "unconverted_amounts",
+)  # fmt: skip
 DATA = ("marts", SCHEMA)
 """Schemas that are published whole: ours, and that of the user's own models."""
 OF_RUNS = ("meta.source_reconciliation",)

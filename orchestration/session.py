@@ -116,9 +116,11 @@ class Session:
         self.loads += load_new(self.path, self.home.landing)
 
     def load(self) -> list[LoadReport]:
-        """Landing to raw. Errors: NothingExtracted where every connection failed."""
+        """Landing to raw. Errors: NothingExtracted where every connection failed; banks' rates alone are nothing."""
         failed = self.failed_sources()
-        if self.chosen and self.reports and len(failed) == len(self.chosen):
+        chosen = {c.name for c in self.chosen}
+        wanted = chosen - self.settings.references or chosen
+        if wanted and self.reports and wanted <= failed.keys():
             raise nothing_extracted(failed)
         self.loads = load_new(self.path, self.home.landing)
         self.write_reach()
@@ -158,7 +160,7 @@ def find(run_id: str) -> Session | None:
 def check_sources(settings: Settings, sources: tuple[str, ...]) -> None:
     """Errors: WrongUse where no connection is configured, or one is asked for that is not; see check_connections."""
     names = [connection.name for connection in settings.connections]
-    if not names:
+    if not set(names) - settings.references:
         raise WrongUse(
             "No connection is configured.",
             "Set HUBSPOT_ACCESS_TOKEN (in the environment, or in .env in the working directory or FUNNEL_HOME), "

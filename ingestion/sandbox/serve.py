@@ -27,7 +27,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import orjson
 
-from ingestion.sandbox import control, faults, hubspot_errors
+from ingestion.sandbox import banks, control, faults, hubspot_errors
 from ingestion.sandbox.hubspot import HubSpot
 from ingestion.sandbox.limits import Limits
 from ingestion.sandbox.options import TOKEN, options_of, world
@@ -134,6 +134,11 @@ class Handler(BaseHTTPRequestHandler):
             if self._prevented(rule, path):
                 return
         try:
+            if path.startswith(("/ecb/", "/cbr/")):
+                status, answer, headers = banks.answer(path, query, self.sandbox.world.now)
+                self.sandbox.count(self.command, path, status)
+                self._send(status, answer, headers, next((r["kind"] for r in rules if "truncated" in r["kind"]), None))
+                return
             status, answer = self._answered(path, query, body)
             headers = {} if path.endswith("/search") else self.sandbox.limits.headers()
         except hubspot_errors.Refusal as refusal:

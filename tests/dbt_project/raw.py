@@ -25,6 +25,7 @@ STREAMS = (
     "absences",
     "source_counts",
 )
+BANKS = ("ecb", "cbr")
 RAW_SHAPE = (
     "source varchar, record_id varchar, record json, extracted_at timestamptz, "
     "window_id varchar, window_seq bigint, part integer, line bigint"
@@ -60,6 +61,8 @@ def make_tables(con: duckdb.DuckDBPyConnection, as_of: str = AS_OF) -> None:
     con.execute("create schema if not exists raw; create schema if not exists meta")
     for stream in STREAMS:
         con.execute(f"create table raw.hubspot__{stream} ({RAW_SHAPE})")
+    for bank in BANKS:
+        con.execute(f"create table raw.{bank}__daily_rates ({RAW_SHAPE})")
     con.execute(
         "create table raw._windows (window_id varchar, window_seq bigint, source varchar, vendor varchar, "
         "stream varchar, kind varchar, from_at timestamptz, to_at timestamptz, extracted_at timestamptz, "

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import pytest
 from ingestion.sandbox.serve import Sandbox
 from ingestion.sandbox.world import World
 from ingestion.settings import PROJECT_ROOT
-from orchestration import cli, warehouse
+from orchestration import checkup, cli, warehouse
 from orchestration.home import Home
 from orchestration.lock import RunLock
 from tests.orchestration.receiver import Receiver
@@ -54,7 +55,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
             "FUNNEL_HOME": str(root),
             "HUBSPOT_ACCESS_TOKEN": "sandbox-token",
             "HUBSPOT_API_BASE": sandbox.url,
+            "ECB_API_BASE": f"{sandbox.url}/ecb/service",
         }
+        root.mkdir()
+        (root / "funnel.yml").write_text("exchange_rates: [ecb]\n")
         yield Place(root, receiver)
     os.environ.clear()
     os.environ.update(before)
@@ -89,11 +93,17 @@ def test_one_of_two_connections_failing_publishes_the_other_and_is_4(
     deals = next(s for s in outcome["streams"] if (s["source"], s["stream"]) == ("hubspot", "deals"))
     assert (deals["kind"], deals["error"]) == ("full", None)
     assert deals["rows"] >= 140
+    [rates] = [s for s in outcome["streams"] if s["source"] == "ecb"]
+    assert (rates["stream"], rates["kind"], rates["error"]) == ("daily_rates", "full", None)
+    assert rates["rows"] > 4_000
     assert (home.data_docs / "index.html").exists()
     assert home.warehouse.stat().st_mode & 0o777 == 0o600
     assert (home.told, home.beats) == ([("raised", "source_failed", "emea")], 1)
     manifest = json.loads((home.published / "current" / "manifest.json").read_text())
-    assert (manifest["sources"]["hubspot"]["age_hours"], manifest["sources"]["hubspot"]["stale"]) == (0.0, False)
+    for source in ("hubspot", "ecb"):
+        assert (manifest["sources"][source]["age_hours"], manifest["sources"][source]["stale"]) == (0.0, False)
+    assert manifest["sources"]["ecb"]["last_window_end"] == "2026-08-31T00:00:00+00:00"
+    assert manifest["tables"]["meta.unconverted_amounts"]["rows"] == 0
 
 
 def test_publishing_what_is_published_changes_nothing_and_is_0(funnel: Funnel, home: Place) -> None:
@@ -177,7 +187,21 @@ def test_corrupted_table_is_refused_by_name_and_the_publication_stands(funnel: F
     assert ("raised", "audit_refused", "") in home.told
 
 
-def test_wrong_token_is_2_and_nothing_is_published(
+def test_check_tells_where_rates_come_from(funnel: Funnel, home: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, found = funnel("check", "--source", "ecb")
+    assert (code, [(r["name"], r["ok"]) for r in found["results"]]) == (0, [("daily_rates", True)])
+    assert found["rates"] == {"currency": "EUR", "own": 0, "banks": ["ecb"], "missing": []}
+    row = {"source": "hubspot", "currency": "AED", "first_month": date(2026, 3, 1), "last_month": date(2026, 8, 1)}
+    assert checkup.text(found | {"rates": found["rates"] | {"missing": [row]}}).splitlines()[3:5] == [
+        "Exchange rates into EUR: no rates.csv, then the CRM's own, then ecb",
+        "  no rate for AED (hubspot), months 2026-03 to 2026-08",
+    ]
+    monkeypatch.delenv("HUBSPOT_ACCESS_TOKEN")
+    code, refused = funnel("run")
+    assert (code, refused["message"].split(".")[0]) == (2, "No connection is configured")
+
+
+def test_wrong_token_is_2_and_nothing_is_published_though_rates_came(
     funnel: Funnel, home: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = (home.published / "current").readlink()

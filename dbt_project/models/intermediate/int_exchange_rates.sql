@@ -1,5 +1,6 @@
 -- One row per connection, currency, kind and span of days: units of the reporting currency for one unit. Spans of one
 -- (source, currency, kind) never overlap, so a join on the day finds one row or none. A missing rate is never 1.
+-- In order: the company's own, the CRM's, the banks'.
 with
 
 crm as (
@@ -43,6 +44,12 @@ given as (
     ) = 1
 ),
 
+given_since as (
+    select source, currency, kind, min(valid_from) as first_day
+    from given
+    group by 1, 2, 3
+),
+
 starts as (
     select source, currency, kind, valid_from, cast(rate as decimal(18, 8)) as rate, 'configured' as origin from given
     union all
@@ -55,16 +62,32 @@ starts as (
         and given.valid_from = date '0001-01-01'
     where given.source is null
     union all
+    -- the banks' where the CRM knows none, up to the first given day
+    select currencies.source, currencies.currency, banks.kind, banks.valid_from, banks.rate, banks.origin
+    from currencies
+    inner join {{ ref('int_bank_rates') }} as banks on currencies.currency = banks.currency
+    left join crm on currencies.source = crm.source and currencies.currency = crm.currency
+    left join given_since
+        on currencies.source = given_since.source and currencies.currency = given_since.currency
+        and banks.kind = given_since.kind
+    where crm.source is null and (given_since.first_day is null or banks.valid_from < given_since.first_day)
+    union all
     select
         currencies.source, currencies.currency, kinds.kind, date '0001-01-01' as valid_from, 1 as rate,
         'reporting currency' as origin
     from currencies
     cross join (values ('spot'), ('month_end'), ('plan')) as kinds (kind)
     where currencies.currency = '{{ var("reporting_currency") }}'
+),
+
+spans as (
+    select
+        source, currency, kind, valid_from,
+        lead(valid_from) over (partition by source, currency, kind order by valid_from) as valid_to,
+        rate, origin
+    from starts
 )
 
-select
-    source, currency, kind, valid_from,
-    lead(valid_from) over (partition by source, currency, kind order by valid_from) as valid_to,
-    rate, origin
-from starts
+select source, currency, kind, valid_from, valid_to, cast(rate as decimal(24, 12)) as rate, origin
+from spans
+where rate > 0

@@ -94,6 +94,9 @@
     ('meta', 'schema_changes', 'change of a property, pipeline or stage at the source', none, 'object, kind',
      'A row a change noticed, never taken back. affected_* is what stands in it now: one deal may be in several rows.',
      "select noticed_at, object, name, kind, value_before, value_after from meta.schema_changes order by 1 desc"),
+    ('meta', 'unconverted_amounts', 'month, connection, currency and outcome with amounts that have no rate', none, 'month, currency',
+     'Native amounts; the sums of that month lack them. Open deals stand in every month in which they are open.',
+     "select currency, month, outcome, deal_count, amount from meta.unconverted_amounts order by 1, 2, 3"),
     ('meta', 'check_results', 'check of this publication', none, none, 'What was audited before publishing.',
      'select "check", status from meta.check_results'),
     ('meta', 'publications', 'publication', none, none, 'The last row is this one.', "select * from meta.publications"),
@@ -119,7 +122,8 @@
     'mart_definition_bridge': 'month, metric, deal_key',
     'table_guide': 'schema_name, table_name', 'rejected_records': 'source, stream, record_id, reason, window_id',
     'source_reconciliation': 'source, stream, run_id', 'history_differences': 'deal_key, field',
-    'schema_changes': 'object, key, kind, window_id', 'check_results': 'kind, table, check', 'publications': 'id',
+    'schema_changes': 'object, key, kind, window_id', 'unconverted_amounts': 'month, source, currency, outcome',
+    'check_results': 'kind, table, check', 'publications': 'id',
 } -%}
 
 {#- How to sum, for machines: a filter, the columns that add up over all rows left by it, the columns that add up only

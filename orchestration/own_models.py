@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from jinja2 import Environment, TemplateSyntaxError
 
 from ingestion.errors import ConfigError
 from ingestion.settings import PROJECT_ROOT, Settings
@@ -30,7 +31,7 @@ GUIDE = (
 """What a model may say of itself in its meta.table_guide: columns of the table of that name."""
 CLOCK = "source.funnel.meta.run_clock"
 """The one source that may be read: macro as_of() does."""
-PLAIN = re.compile(r"\{\{-?\s*(ref|source|config|var|as_of|this)\b(?:(?!\}\}).)*\}\}", re.DOTALL)
+PLAIN = ("ref", "source", "config", "var", "as_of", "this")
 """Jinja for which a name can stand, so that DuckDB can tell whether the rest is SQL."""
 
 
@@ -75,19 +76,35 @@ def _check_file(name: str, sql: str) -> None:
 
 def tables_named(where: str, sql: str) -> set[str]:
     """Tables that a model's SQL names itself, with their schemas. Errors: ConfigError where it is no SQL."""
-    text = re.sub(r"\{#.*?#\}", " ", sql, flags=re.DOTALL)
-    plain = PLAIN.sub(lambda found: " " if found[1] == "config" else " funnel_jinja ", text)
-    filled = re.sub(
-        r"\{\{.*?\}\}", " funnel_jinja ", re.sub(r"\{%.*?%\}", " ", plain, flags=re.DOTALL), flags=re.DOTALL
-    )
     try:
-        return set(duckdb.get_table_names(filled, qualified=True))
+        text, is_plain = filled(sql)
+    except TemplateSyntaxError:
+        return set()  # dbt says what is wrong with it
+    try:
+        return {name.split(" AS ")[0] for name in duckdb.get_table_names(text, qualified=True)}
     except duckdb.Error as error:
-        if "{%" not in plain and "{{" not in plain:
+        if is_plain:
             reason = " ".join(str(error).replace("funnel_jinja", "{{…}}").split())
             raise ConfigError(f"{where}: is no SQL that DuckDB reads: {reason}") from error
     # Jinja that writes SQL: only a run compiles it. What stands behind `from` and `join` can be seen all the same.
-    return set(re.findall(r"\b(?:from|join)\s+([\w\"]+\.[\w\"]+)", filled, re.IGNORECASE))
+    return set(re.findall(r"\b(?:from|join)\s+([\w\"]+\.[\w\"]+)", text, re.IGNORECASE))
+
+
+def filled(sql: str) -> tuple[str, bool]:
+    """The text with a name in place of each Jinja expression, and whether each is one that a name can stand for."""
+    parts, is_plain, inside = [], True, False
+    for _, kind, word in Environment().lex(sql):
+        if kind == "variable_begin":
+            parts.append(" ")
+            inside = True
+        elif kind == "name" and inside:
+            parts.append("" if word == "config" else "funnel_jinja ")
+            is_plain, inside = is_plain and word in PLAIN, False
+        elif kind == "block_begin":
+            is_plain = False
+        elif kind == "data":
+            parts.append(word)
+    return "".join(parts), is_plain
 
 
 def names_of_ours() -> set[str]:

@@ -58,6 +58,9 @@ def test_a_file_that_breaks_a_rule_is_named_with_the_reason(
 
 def test_text_that_jinja_makes_is_left_to_the_run_and_words_in_it_are_no_tables() -> None:
     assert own_models.tables_named("x", GOOD) == {"funnel_jinja"}
+    told = "{{ config(meta={'table_guide': {'grain': 'deal'}}) }} select 1 as a from {{- ref('x') -}} as x"
+    assert own_models.tables_named("x", told) == {"funnel_jinja"}
+    assert own_models.tables_named("x", "select 1 {% if %}") == set()
     made = "{{ config(materialized='view') }} {% set a = 1 %} with x as ({{ body(a) }}) select x.a from x"
     assert own_models.tables_named("x", made) <= {"funnel_jinja"}
     assert own_models.tables_named("x", "select '{{ var(\"a\") }}' as a, {{ as_of() }} as b from {{ this }}") == {

@@ -36,7 +36,7 @@
      'Semi-additive: never sum over month ends. is_reconstructed before the first landing.',
      "select month_end, count(*), sum(amount_reporting) from marts.fct_pipeline_month_end group by 1 order by 1"),
     ('marts', 'fct_won_revenue', 'won spell of a deal', none, none,
-     'Won bookings by close date; leave reversed spells out (is_reversed).',
+     'Won bookings by close date; leave reversed spells out (is_reversed). Wins being delivered are in it; marts count these deals as open (fulfilment_count).',
      "select won_month, sum(amount_reporting) from marts.fct_won_revenue where not is_reversed group by 1 order by 1"),
     ('marts', 'fct_targets', 'target (company, pipeline, team or owner) and month', none, 'level',
      'Of targets.csv, the newest version. Levels have targets of their own: they are not assumed to add up.',

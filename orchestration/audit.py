@@ -15,7 +15,7 @@ from orchestration.session import Session
 
 REJECTED_SHARE = 0.01
 REJECTS = "meta.rejected_records"
-TARGETS = "targets.csv"
+TARGETS, GOALS = "targets.csv", "goal_targets"
 OPTIONAL = {"deal_properties": "deals"}
 """{stream: whose records it is about} where a reject costs a column's value and no record: a warning, never more."""
 
@@ -65,6 +65,11 @@ def rejected(session: Session) -> list[Check]:
                 found.append(Check(TARGETS, REJECTS, "warn", "rejects", row["records"], row["sample"][:400], message))
                 continue
             stream = row["stream"]
+            if stream == GOALS:
+                message = "goals name nobody, overlap another or have no period of months: left out;"
+                name = f"{GOALS}.{row['source']}"
+                found.append(Check(name, REJECTS, "warn", "rejects", row["records"], row["sample"][:400], message))
+                continue
             table = f'raw."{vendor_of.get(row["source"], "")}__{OPTIONAL.get(stream, stream)}"'
             total = connection.execute(
                 f"select count(distinct record_id) from {table} where source = ?", [row["source"]]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from orchestration.session import Session
 
-WHOLE_LISTS = ("deal_pipelines", "lead_pipelines", "owners", "properties")
+WHOLE_LISTS = ("deal_pipelines", "lead_pipelines", "owners", "properties", "goal_targets")
 """Streams whose every window lists all there is: a record that is absent from one is gone."""
 VOLATILE = {"source_counts": ("counted_at",)}
 """Fields that say when, not what."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-from ingestion.sandbox.hubspot_config import owner_shapes, pipeline_shapes
+from ingestion.sandbox.hubspot_config import goal_shapes, owner_shapes, pipeline_shapes
 from ingestion.sandbox.hubspot_errors import Refusal, error, forbidden, invalid, not_found
 from ingestion.sandbox.hubspot_schema import NAMES, SCHEMA, SINGULAR, definition
 from ingestion.sandbox.hubspot_search import Search
@@ -21,6 +21,7 @@ from ingestion.sandbox.world import World, nearest
 
 DATED = "2026-09"
 SCOPES = {kind: f"crm.objects.{kind}.read" for kind in SINGULAR} | {"owners": "crm.objects.owners.read"}
+GOALS, GOALS_SCOPE = "goal_targets", "crm.objects.goals.read"
 Query = dict[str, list[str]]
 Answer = tuple[int, dict[str, Any]]
 
@@ -62,6 +63,7 @@ class HubSpot:
         self.world, self.without_scopes = world, set(without_scopes)
         self.opaque, self.association_page = opaque_paging, association_page
         self.shapes = Shapes(world, history_cap)
+        self.goals: list[dict[str, Any]] | None = []  # beside those of the world; None: a portal that has no goals
         self.index = Search(self.shapes, int(search_lag * 1_000))
 
     def answer(self, method: str, path: str, query: Query, body: Any) -> Answer:
@@ -79,6 +81,8 @@ class HubSpot:
 
     # ---- objects
     def list_objects(self, asked: Query, object: str, path: str, **_: Any) -> Answer:
+        if object == GOALS:
+            return self._goals(asked, path)
         kind = self._kind(object)
         history = _names(asked, "propertiesWithHistory")
         limit = _limit(asked, 50 if history else 100, "with property histories" if history else "")
@@ -230,6 +234,19 @@ class HubSpot:
         body: dict[str, Any] = {"results": owners[start : start + limit]}
         if start + limit < len(owners):
             body["paging"] = self._paging(path, int(owners[start + limit]["id"]))
+        return 200, body
+
+    def _goals(self, asked: Query, path: str) -> Answer:
+        if self.goals is None:
+            raise invalid(f"Unable to infer object type from: {GOALS}")
+        self._need(GOALS_SCOPE)
+        limit, names = _limit(asked, 100, ""), _names(asked, "properties")
+        goals = sorted([*goal_shapes(self.world), *self.goals], key=lambda goal: int(goal["id"]))
+        start = nearest([int(goal["id"]) for goal in goals], self._after(asked))
+        page = [goal | {"properties": {name: goal["properties"].get(name) for name in names}} for goal in goals]
+        body: dict[str, Any] = {"results": page[start : start + limit]}
+        if start + limit < len(goals):
+            body["paging"] = self._paging(path, int(goals[start + limit]["id"]))
         return 200, body
 
     def properties(self, asked: Query, object: str, **_: Any) -> Answer:

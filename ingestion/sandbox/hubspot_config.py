@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
+from ingestion.sandbox.catalog import Owner
 from ingestion.sandbox.model import iso
 from ingestion.sandbox.world import World
 
@@ -65,3 +67,37 @@ def owner_shapes(world: World, archived: bool) -> list[dict[str, Any]]:
             shape["userId"] = owner.user
         shapes.append(shape)
     return sorted(shapes, key=lambda shape: int(shape["id"]))
+
+
+def goal_shapes(world: World) -> list[dict[str, Any]]:
+    """A sales quota a month of this year for every owner who is there now, in the home currency."""
+    year = datetime.fromtimestamp(world.now / 1000, UTC).year
+    owners = [owner for owner in world.catalog.owners if owner.born <= world.now < owner.gone]
+    return [
+        goal(owner.id * 10_000 + (year % 100) * 100 + month, owner, year, month, 20_000 + owner.id % 7 * 2_500)
+        for owner in owners
+        for month in range(1, 13)
+    ]
+
+
+def goal(id: int, owner: Owner | int, year: int, month: int, amount: float, months: int = 1) -> dict[str, Any]:
+    """A goal for an owner (or an owner's id), from the first of a month for so many of them."""
+    end = datetime(year + (month + months - 1) // 12, (month + months - 1) % 12 + 1, 1, tzinfo=UTC)
+    begin = datetime(year, month, 1, tzinfo=UTC)
+    made = f"{year - 1}-12-15T09:00:00.000Z"
+    return {
+        "id": str(id),
+        "properties": {
+            "hs_goal_name": f"Sales quota {year}",
+            "hs_goal_type": "sales_quota",
+            "hs_target_amount": f"{amount:.2f}",
+            "hs_start_datetime": f"{begin:%Y-%m-%dT%H:%M:%SZ}",
+            "hs_end_datetime": iso(int(end.timestamp() * 1000) - 1),
+            "hubspot_owner_id": str(owner.id if isinstance(owner, Owner) else owner),
+            "hs_createdate": made,
+            "hs_lastmodifieddate": made,
+        },
+        "createdAt": made,
+        "updatedAt": made,
+        "archived": False,
+    }

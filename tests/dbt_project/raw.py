@@ -16,6 +16,7 @@ STREAMS = (
     "companies",
     "leads",
     "owners",
+    "goal_targets",
     "deal_pipelines",
     "lead_pipelines",
     "properties",

@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from tenacity import wait_none
 from ingestion import client, landing
 from ingestion.landing import Landing
 from ingestion.sandbox import faults
+from ingestion.sandbox.hubspot_config import goal, goal_shapes
 from ingestion.sandbox.serve import Sandbox
 from ingestion.sandbox.world import World
 from orchestration import cli
@@ -132,6 +134,9 @@ def test_what_can_be_gone_on_with_is_published_with_warnings(bench: Bench) -> No
     bad = faults.garble(sandbox.world, garble, {"kind": "bad_number", "object": "deals", "count": 2})
     nameless = sandbox.world.view("deals").live[7]
     faults.garble(sandbox.world, garble, {"object": "deals", "id": nameless, "null_id": True})
+    whole = goal_shapes(sandbox.world)[0]
+    owner, year = whole["properties"]["hubspot_owner_id"], int(whole["properties"]["hs_start_datetime"][:4])
+    sandbox.api.goals = [goal(10**13, 404, year, 1, 5_000), goal(10**13 + 1, int(owner), year, 1, 9_000, months=2)]
     [(reasons,)] = bench.ask("select count(*) from marts.dim_deals where lost_reason is not null")
     assert reasons > 20
     done = bench.run("--full")
@@ -146,6 +151,19 @@ def test_what_can_be_gone_on_with_is_published_with_warnings(bench: Bench) -> No
     assert {row[0] for row in rejected if row[0]} == {str(entry["id"]) for entry in bad}
     assert {reason for id, reason in rejected if id is None} == {"the record has no id"}
     assert "amount" in " ".join(reason for id, reason in rejected if id)
+    goals = bench.ask("select record_id, reason from meta.rejected_records where stream = 'goal_targets' order by 1")
+    assert goals == [
+        ("10000000000000", "there is no owner hubspot:404"),
+        ("10000000000001", f"{year}-01, {year}-02: the same period is in goal {whole['id']}"),
+    ]
+    assert "goal_targets.hubspot on meta.rejected_records" in warnings
+    quotas = f"""select month, quota::varchar, quota_origin from marts.fct_targets
+                 where target_key = 'hubspot:{owner}' and month < date '{year}-03-01' order by 1"""
+    amount = whole["properties"]["hs_target_amount"]
+    assert bench.ask(quotas) == [(date(year, month, 1), amount, "hubspot") for month in (1, 2)]
+    shown = f"""select sum(quota)::varchar from marts.mart_rep_performance_monthly
+                where owner_key = 'hubspot:{owner}' and month = date '{year}-01-01'"""
+    assert bench.ask(shown) == [(amount,)]
     kept = f"select is_deleted, amount is not null from marts.dim_deals where source_deal_id = '{nameless}'"
     assert bench.ask(kept) == [(False, True)], "a deal whose record came without its id is no purged deal"
     streams = [stream["stream"] for stream in done.outcome["streams"]]

@@ -15,10 +15,12 @@ from tenacity import wait_none
 from ingestion import client
 from ingestion.extract import extract
 from ingestion.loading import load_new, open_warehouse, read_state
+from ingestion.sandbox.hubspot_config import goal, goal_shapes
 from ingestion.sandbox.model import BULK, Change
 from ingestion.sandbox.serve import Sandbox
 from ingestion.sandbox.world import World
 from ingestion.settings import Settings, load_settings
+from ingestion.sources.hubspot import VENDOR
 from ingestion.sources.hubspot.extract import absent_by
 from ingestion.sources.hubspot.state import Listing
 from ingestion.stream import StreamReport
@@ -267,6 +269,38 @@ def test_an_absent_lead_scope_skips_leads_and_says_so(tmp_path: Path, sandbox: S
     assert reports["leads"].window_id is None
     assert "crm.objects.leads.read" in reports["leads"].warnings[0]
     assert reports["deals"].rows > 0
+
+
+def test_goals_are_landed_whole_a_page_at_a_time(tmp_path: Path, sandbox: Sandbox) -> None:
+    sandbox.api.goals = [goal(number, 404, 2026, 1, 5_000 + number) for number in range(1, 51)]
+    home = tmp_path / "home"
+    goals = [*goal_shapes(sandbox.world), *sandbox.api.goals]
+    assert len(goals) > 100, "one page holds them all"
+    reports = good(sync(home, sandbox))
+    assert reports["goal_targets"].rows == len(goals)
+    assert reports["goal_targets"].requests == -(-len(goals) // 100)
+    told = "select record_id, record->'properties'->>'hs_target_amount', record->'properties'->>'hubspot_owner_id'"
+    landed = query(home, f"{told} from raw.hubspot__goal_targets")
+    properties = {g["id"]: g["properties"] for g in goals}
+    assert {(id, p["hs_target_amount"], p["hubspot_owner_id"]) for id, p in properties.items()} == set(landed)
+
+
+def test_a_portal_without_goals_or_their_scope_goes_on_and_check_says_so(tmp_path: Path, sandbox: Sandbox) -> None:
+    def checked() -> tuple[bool, str, str | None]:
+        [connection] = settings(tmp_path / "home", sandbox.url).connections
+        [found] = [result for result in VENDOR.check(connection, {}) if result.name == "goal_targets"]
+        return found.ok, found.detail, found.scope
+
+    ok, detail, _ = checked()
+    assert (ok, detail) == (True, f"{len(goal_shapes(sandbox.world))} goals")
+    sandbox.api.without_scopes = {"crm.objects.goals.read"}
+    reports = good(sync(tmp_path / "home", sandbox))
+    assert reports["goal_targets"].warnings == ("skipped: the token lacks the scope crm.objects.goals.read",)
+    assert checked() == (True, "the token lacks the scope crm.objects.goals.read", "crm.objects.goals.read")
+    sandbox.api.goals = None
+    reports = good(sync(tmp_path / "home", sandbox))
+    assert reports["goal_targets"].warnings == ("skipped: this portal has no goals",)
+    assert checked() == (True, "none: this portal has no goals; quotas are those of targets.csv", None)
 
 
 def test_a_missing_deal_scope_is_named_and_lands_no_deal(tmp_path: Path, sandbox: Sandbox) -> None:

@@ -1,5 +1,5 @@
--- One row per record, history entry or line of targets.csv that was set aside, with the reason. The raw record stays
--- private: publication drops the column `record`.
+-- One row per record, history entry, goal or line of targets.csv that was set aside, with the reason. The raw record
+-- stays private: publication drops the column `record`.
 {%- set columns = 'source, stream, record_id, reason, record, extracted_at, window_id, is_superseded' %}
 with
 
@@ -23,6 +23,7 @@ select source, stream, record_id, reason, is_superseded, extracted_at, window_id
 from unparsed
 union all by name
 select
-    'targets.csv' as source, 'targets' as stream, 'line ' || line as record_id, reason, false as is_superseded,
+    origin as source, case when origin = 'targets.csv' then 'targets' else 'goal_targets' end as stream, record_id,
+    reason, false as is_superseded,
     cast(null as timestamptz) as extracted_at, cast(null as varchar) as window_id, cast(null as varchar) as record
 from {{ ref('int_target_rejects') }}

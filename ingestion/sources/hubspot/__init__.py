@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from ingestion.errors import MissingScope, SourceError
 from ingestion.settings import Connection
-from ingestion.sources.hubspot.api import BASE_URL, Api, Json
+from ingestion.sources.hubspot.api import BASE_URL, Api, Json, NotFound
 from ingestion.sources.hubspot.extract import Extraction
 from ingestion.sources.hubspot.late import STREAM as LATE
-from ingestion.sources.hubspot.objects import COMPANIES, CONTACTS, DEALS, LEADS, OBJECTS, ObjectSpec
+from ingestion.sources.hubspot.objects import COMPANIES, CONTACTS, DEALS, GOALS, LEADS, OBJECTS, ObjectSpec
 from ingestion.sources.hubspot.people import CONCERNED, identity_of, without
 from ingestion.sources.hubspot.state import read_state
 from ingestion.stream import CheckResult, Credential, Pull, Stream, StreamReport, Vendor
@@ -48,6 +48,12 @@ def check(connection: Connection, asked: Mapping[str, bool]) -> list[CheckResult
         definitions.extend(api.property_definitions("properties", DEALS.name))
         return f"{len(definitions)} properties of deals"
 
+    def goals() -> str:
+        try:
+            return f"{sum(1 for _ in api.every(GOALS))} goals"
+        except NotFound:
+            return "none: this portal has no goals; quotas are those of targets.csv"
+
     def known(name: str) -> str:
         found = next((d for d in definitions if d.get("name") == name), None)
         return f"{found.get('label') or name} ({found.get('type')})" if found else "not known at the source: null"
@@ -61,6 +67,7 @@ def check(connection: Connection, asked: Mapping[str, bool]) -> list[CheckResult
         for spec in OBJECTS:
             attempt(spec.name, spec.scope, spec is LEADS, lambda spec=spec: count(spec))
         attempt("owners", OWNERS_SCOPE, False, lambda: f"{sum(1 for _ in api.owners('owners', archived=False))} owners")
+        attempt(GOALS.name, GOALS.scope, True, goals)
         if asked:
             attempt("properties", SCHEMAS, True, properties)
             results += [CheckResult(source, f"property {name}", True, known(name)) for name in asked if definitions]
@@ -87,6 +94,7 @@ VENDOR = Vendor(
             "owners", "Owners, archived ones too; e-mail as a keyed hash", OWNERS_SCOPE,
             personal={"email": "email_hash"},
         ),
+        Stream(GOALS.name, "Goals (quotas of owners and teams), whole at every sync", GOALS.scope, optional=True),
         Stream("deal_pipelines", "Deal pipelines with their stages, whole at every sync", DEALS.scope),
         Stream("lead_pipelines", "Lead pipelines with their stages", LEADS.scope, optional=True),
         Stream("properties", "Property definitions of all objects", SCHEMAS, optional=True),

@@ -29,7 +29,7 @@ Json = dict[str, Any]
 
 
 class NotFound(SourceError):
-    """HTTP 404."""
+    """HTTP 404, or 400 for a kind of object that the portal does not know."""
 
 
 @dataclass
@@ -82,7 +82,8 @@ class HubSpotDialect:
                 message="the account's daily allowance of API requests is used up",
                 guidance="It resets at midnight in the account's time zone; the next run goes on from here.", **known,
             )  # fmt: skip
-        kind = NotFound if response.status_code == 404 else SourceError
+        unknown = response.status_code == 400 and "infer object type" in str(body.get("message"))
+        kind = NotFound if response.status_code == 404 or unknown else SourceError
         category = body.get("category") or body.get("errorType") or "no category"
         return kind(message=f"HubSpot answered HTTP {response.status_code} ({category})", **known)
 
@@ -141,6 +142,15 @@ class Api:
             params["after"] = after
         answer = self.client.get(spec.stream, self.path("objects", spec.name), params, check=_turning(after))
         return answer["results"], _after(answer)
+
+    def every(self, spec: ObjectSpec) -> Iterator[Json]:
+        """All live records of a small object, page by page."""
+        after = None
+        while True:
+            records, after = self.page(spec, after=after)
+            yield from records
+            if not after:
+                return
 
     def batch(self, spec: ObjectSpec, ids: Sequence[int], *, archived: bool = False) -> list[Json]:
         """Records of at most `spec.page` ids, strongly consistent. Ids that do not exist are simply not returned."""

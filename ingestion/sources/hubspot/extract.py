@@ -13,11 +13,11 @@ from typing import Any
 from ingestion.errors import AuthError, MissingScope, SourceError, Unreachable
 from ingestion.landing import WindowWriter
 from ingestion.redaction import redact
-from ingestion.sources.hubspot.api import ASSOCIATION_INPUTS, Api, Json
+from ingestion.sources.hubspot.api import ASSOCIATION_INPUTS, Api, Json, NotFound
 from ingestion.sources.hubspot.held import links_hash
 from ingestion.sources.hubspot.late import STREAM as LATE
 from ingestion.sources.hubspot.late import late_records, late_spec
-from ingestion.sources.hubspot.objects import DEALS, OBJECTS, ObjectSpec
+from ingestion.sources.hubspot.objects import DEALS, GOALS, OBJECTS, ObjectSpec
 from ingestion.sources.hubspot.pull import ObjectPull, chunks
 from ingestion.sources.hubspot.state import OVERLAP, ObjectState, State, fingerprint, instant
 from ingestion.sources.hubspot.weekly import SAMPLE
@@ -46,6 +46,7 @@ class Extraction:
             return list(self.reports.values())
         units: dict[str, Callable[[], None]] = {spec.name: self._object_unit(spec) for spec in OBJECTS}
         units["owners"] = self._owners
+        units[GOALS.name] = self._goals
         units["lead_pipelines"] = lambda: self._pipelines("lead_pipelines", "leads")
         units["properties"] = self._properties
         with ThreadPoolExecutor(len(units), thread_name_prefix=f"extract-{self.source}") as pool:
@@ -108,6 +109,13 @@ class Extraction:
         active = self.api.owners("owners", archived=False)
         archived = self.api.owners("owners", archived=True)
         self._land_whole("owners", (owner for owners in (active, archived) for owner in owners))
+
+    def _goals(self) -> None:
+        """Goals as they are now; a portal of an edition without them answers that there is no such object."""
+        try:
+            self._land_whole(GOALS.name, list(self.api.every(GOALS)))
+        except NotFound:
+            self.reports[GOALS.name].warnings += ("skipped: this portal has no goals",)
 
     def _properties(self) -> None:
         """Definitions of every object's properties: landed when they changed, and once a day. What is asked for and was

@@ -100,4 +100,15 @@ LEADS = ObjectSpec(
     ),
     history=("hs_pipeline_stage",),
 )  # fmt: skip
+GOALS = ObjectSpec(
+    name="goal_targets",
+    scope="crm.objects.goals.read",
+    modified="hs_lastmodifieddate",
+    # hs_goal_type `sales_quota` and periods in UTC are in HubSpot's goals guide. UNVERIFIED: which assignee is filled.
+    properties=(
+        "hs_goal_name", "hs_goal_type", "hs_target_amount", "hs_start_datetime", "hs_end_datetime", "hubspot_owner_id",
+        "hs_assignee_user_id", "hs_assignee_team_id", "hs_created_by_user_id", "hs_createdate", "hs_lastmodifieddate",
+    ),
+)  # fmt: skip
+"""A few hundred at most, listed whole at every sync: no object whose changes are followed."""
 OBJECTS = (DEALS, CONTACTS, COMPANIES, LEADS)

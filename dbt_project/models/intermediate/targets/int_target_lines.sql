@@ -1,8 +1,21 @@
--- One row per line of targets.csv: whom it means (a key, or a name that only one has), or why nobody can tell.
+-- One row per line of targets.csv, and per month of a CRM's goal: whom it means (a key, or a name that only one has),
+-- or why nobody can tell. `line` numbers them all; of goals in the order of their ids.
 with
 
 lines as (
-    select * from {{ source('meta', 'configured_targets') }}
+    select
+        'targets.csv' as origin, 'line ' || line as record_id, line, level, key, first_month, last_month, version,
+        quota, budget, cast(null as varchar) as known_reason
+    from {{ source('meta', 'configured_targets') }}
+    union all
+    select
+        source as origin, source_goal_id as record_id,
+        cast(10000000 + row_number() over (
+            order by source, length(source_goal_id), source_goal_id, version, month
+        ) as integer) as line,
+        level, key, month as first_month, month as last_month, version, quota, cast(null as decimal(18, 2)) as budget,
+        reject_reason as known_reason
+    from {{ ref('int_goal_lines') }}
 ),
 
 known as (
@@ -29,6 +42,8 @@ found as (
 )
 
 select
+    lines.origin,
+    lines.record_id,
     lines.line,
     lines.level,
     case when found.candidates = 1 then found.named_key else found.exact_key end as target_key,
@@ -38,6 +53,7 @@ select
     lines.quota,
     lines.budget,
     case
+        when lines.known_reason is not null then lines.known_reason
         when found.candidates = 0 then 'there is no ' || lines.level || ' ' || lines.key
         when found.candidates > 1 and found.exact_key is null
             then found.candidates || ' ' || lines.level || 's are called ' || lines.key

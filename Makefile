@@ -48,8 +48,8 @@ docs: $(STAMP) ## dbt's catalogue of FUNNEL_HOME, one HTML page
 lint: $(STAMP) ## formatting, style, types, import rules, SQL
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/sqlfluff lint -q dbt_project/models
 
-bench: $(STAMP) ## measurements, as ratios
-	@$(BIN)/python -m benchmarks
+bench: $(STAMP) ## measurements, as ratios; ARGS=big for ten times the deals
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 lock: ## write requirements.lock anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \

@@ -1,4 +1,4 @@
-"""`make bench [ARGS]`: every measurement, or those named: `python -m benchmarks extraction`."""
+"""`make bench`: every measurement, or those named: `make bench ARGS=extraction`. `big` runs only when it is named."""
 
 from __future__ import annotations
 

@@ -33,8 +33,16 @@ true
 {%- endif -%}
 {%- endmacro %}
 
-{% macro drop_touched() -%}
-{%- if is_incremental() -%} delete from {{ this }} where {{ is_touched('deal_key') }} {%- endif -%}
+{#- `running_month`: the mart keeps complete months alone, its other rows are of no use to this build. -#}
+{% macro drop_touched(running_month=false) -%}
+{%- if is_incremental() -%}
+delete from {{ this }}
+where
+    {{ is_touched('deal_key') }}
+    {%- if running_month %}
+    or month not in (select months.month from {{ ref('int_months') }} as months where months.is_complete_month)
+    {%- endif %}
+{%- endif -%}
 {%- endmacro %}
 
 {% macro remember_build() -%}

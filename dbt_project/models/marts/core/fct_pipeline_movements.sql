@@ -18,8 +18,8 @@
 -- and closing are what stood there (fct_pipeline_month_end; the running month: dim_deals), movements come from events
 -- alone: that opening + movements = closing is a test. A basis that looks at close dates holds the deals to close in
 -- the month (fiscal quarter) of an instant; at its last microsecond what did not close is pushed_out and the next one's
--- deals are pulled_in, so that each month opens with its own deals. Complete months are kept by deal, the running one is
--- computed anew for all deals: what stands in it and at which rate moves with as_of.
+-- deals are pulled_in, so that each month opens with its own deals. Complete months are kept by deal, the running one
+-- is computed anew for all deals: what stands in it and at which rate moves with as_of.
 with
 
 months as (
@@ -42,7 +42,13 @@ stood_before as {{ 'materialized ' if is_incremental() }}(
             {{ is_touched('deal_key') }} as is_anew
         from {{ ref('fct_pipeline_month_end') }}
     ) as month_ends
-    where is_anew or month_end = (select max(months.month_end) from months where months.is_complete_month)
+    where
+        is_anew
+        or month_end = (
+            select max(months.month_end)
+            from months
+            where months.is_complete_month
+        )
 ),
 
 standing as (

@@ -3,9 +3,16 @@
 {%- set words = ['opening'] + movement_words() + ['closing'] %}
 with
 
+-- one pass over the movements, then a few thousand sums to lay out
+sums as (
+    select month, basis, pipeline_key, currency, movement, sum(amount) as amount, count(*) as movements
+    from {{ ref('fct_pipeline_movements') }}
+    group by 1, 2, 3, 4, 5
+),
+
 pairs as (
     select distinct pipeline_key, currency
-    from {{ ref('fct_pipeline_movements') }}
+    from sums
 ),
 
 moved as (
@@ -13,9 +20,9 @@ moved as (
         month, basis, pipeline_key, currency
         {%- for word in words %},
         sum(amount) filter (where movement = '{{ word }}') as {{ word }}_amount,
-        count(*) filter (where movement = '{{ word }}') as {{ word }}_count
+        cast(sum(movements) filter (where movement = '{{ word }}') as bigint) as {{ word }}_count
         {%- endfor %}
-    from {{ ref('fct_pipeline_movements') }}
+    from sums
     group by 1, 2, 3, 4
 )
 

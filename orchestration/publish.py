@@ -18,7 +18,7 @@ import duckdb
 from expectations.gate import guards
 from ingestion.landing import sync_folder
 from ingestion.settings import PROJECT_ROOT
-from orchestration import freshness, warehouse
+from orchestration import freshness, month_ends, warehouse
 from orchestration.dbt_build import refused_by
 from orchestration.errors import AuditRefused
 from orchestration.hold import read_hold, refuse_unfinished, switching
@@ -245,6 +245,9 @@ def _write_tables(session: Session, folder: Path, manifest: Mapping[str, Any]) -
         connection.execute(
             f"create table p.meta.check_results as from w.meta.check_results where {built}", [session.run_id]
         )
+        current = session.home.published / "current"
+        was = read_json(current / "manifest.json") or {}
+        month_ends.write(connection, current, manifest["contents"], was)
         connection.execute("create table p.meta.publications as from w.meta.publications")
         marks = ", ".join("?" * 9)
         connection.execute(f"insert into p.meta.publications values ({marks})", publication_row(manifest))

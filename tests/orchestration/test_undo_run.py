@@ -140,7 +140,7 @@ def test_held_released_published_with_own_models_and_rolled_back_to_the_byte(pla
     with place.world.lock:
         place.world.advance(1)
     code, done = funnel("run", "--as-of", iso(place.world.now))
-    assert (code, done["outcome"], current(place)) == (0, "held", before)
+    assert (code, done["outcome"], current(place)) == (0, "held", before), done["message"]
     assert "publishing is held" in done["message"]
     assert funnel("status")[1]["hold"]["why"] == "closed lost is lost"
     assert (place.home.published / "releases" / done["publication"]).is_dir()

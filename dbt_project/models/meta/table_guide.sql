@@ -97,6 +97,9 @@
     ('meta', 'unconverted_amounts', 'month, connection, currency and outcome with amounts that have no rate', none, 'month, currency',
      'Native amounts; the sums of that month lack them. Open deals stand in every month in which they are open.',
      "select currency, month, outcome, deal_count, amount from meta.unconverted_amounts order by 1, 2, 3"),
+    ('meta', 'month_end_changes', 'row of fct_pipeline_month_end that the publication before had otherwise', none, none,
+     'Of month ends past in both. cause source history: events of the deal itself changed (history_events of them).',
+     "select month_end, cause, change, count(*) from meta.month_end_changes group by all"),
     ('meta', 'check_results', 'check of this publication', none, none, 'What was audited before publishing.',
      'select "check", status from meta.check_results'),
     ('meta', 'publications', 'publication', none, none, 'The last row is this one.', "select * from meta.publications"),
@@ -124,6 +127,7 @@
     'source_reconciliation': 'source, stream, run_id', 'history_differences': 'deal_key, field',
     'schema_changes': 'object, key, kind, window_id', 'unconverted_amounts': 'month, source, currency, outcome',
     'check_results': 'kind, table, check', 'publications': 'id',
+    'month_end_changes': 'month_end, deal_key',
 } -%}
 
 {#- How to sum, for machines: a filter, the columns that add up over all rows left by it, the columns that add up only

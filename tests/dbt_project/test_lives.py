@@ -46,6 +46,8 @@ def test_cohorts(told):
 
 def test_tests_of_the_project_hold(told):
     assert told.failing() == []
+    for name in ("crm_records_contradict", "marts_amounts_have_a_rate"):  # this world has what these warn of
+        assert told.con.execute(told.compiled[name]).fetchall() != []
 
 
 def test_zone_and_fiscal_year_matter_in_this_world(told):

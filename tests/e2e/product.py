@@ -86,10 +86,10 @@ class Product:
         return Product(to, self.url, dict(self.env))
 
 
-def ended(process: subprocess.Popen[str]) -> Done:
-    """Wait for a started command."""
+def ended(process: subprocess.Popen[str], longest: int = LONGEST) -> Done:
+    """Wait for a started command, so many seconds at most."""
     try:
-        out, err = process.communicate(timeout=LONGEST)
+        out, err = process.communicate(timeout=longest)
     finally:
         process.kill()
     lines = out.strip().splitlines()

@@ -1,0 +1,147 @@
+"""Rolling-origin backtest: the production functions asked as of each past month end, beside the simple methods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecasting.calibration import interval_scores, is_within_calibration
+from forecasting.hazards import HORIZONS
+from forecasting.histories import NEVER, WON, Floats, month_name
+from forecasting.intervals import at_scores
+from forecasting.scores import pinball
+from forecasting.segments import COMPONENTS, Part, parts, whole
+from forecasting.simple import METHODS, simple_forecast
+from forecasting.spells import won_by_month
+from forecasting.study import Study, months_of_wins
+from forecasting.vintage import METHOD, has_forecast, point
+
+FIRST_ORIGIN_WINS = 12
+"""Months of wins before the first origin that is taken unasked."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure of a vintage; p10, p50 and p90 of their own (they do not add up over components or segments)."""
+
+    as_of: int
+    horizon: int
+    component: str
+    segment_type: str
+    segment: str
+    expected: float
+    p10: float
+    p50: float
+    p90: float
+    crm_weighted: float
+    naive: float
+    is_within_calibration: bool
+    method_version: str
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One figure of one method against what came; p10, p50, p90 are NaN for methods without an interval."""
+
+    as_of: int
+    horizon: int
+    component: str
+    segment_type: str
+    segment: str
+    method: str
+    forecast: float
+    actual: float
+    p10: float
+    p50: float
+    p90: float
+
+    @property
+    def losses(self) -> tuple[float, float, float]:
+        """Pinball losses of p10, p50 and p90 (NaN where there is no interval)."""
+        values = zip((0.1, 0.5, 0.9), (self.p10, self.p50, self.p90), strict=True)
+        low, middle, high = (
+            float(pinball(np.array([self.actual]), np.array([q]), level)[0]) for level, q in values
+        )  # fmt: skip
+        return low, middle, high
+
+
+def default_origins(s: Study, last_complete: int) -> range:
+    """Every month end with 12 months of wins behind it, up to the last complete month."""
+    return range(s.first_won + FIRST_ORIGIN_WINS - 1, last_complete + 1) if s.first_won != NEVER else range(0)
+
+
+def vintage_rows(s: Study, as_of: int, segment_type: str = "segment") -> list[Row]:
+    """All figures of the vintage of month end as_of; none where nothing had been won by then."""
+    if not has_forecast(s, as_of):
+        return []
+    p = point(s, as_of)
+    scores = interval_scores(s, as_of)
+    inside = is_within_calibration(s, as_of)
+    version = METHOD + ("-cold" if p.is_cold else "")
+    weighted, naive = simple_forecast(s, as_of, "weighted_pipeline"), simple_forecast(s, as_of, "naive")
+    found = list(_figures(as_of, whole(p), "all", "all", scores, (weighted, naive), inside, version))
+    if len(s.histories.segments) > 1:
+        unknown = np.full(HORIZONS, np.nan)
+        for name, part in zip(s.histories.segments, parts(s, p), strict=True):
+            found += _figures(as_of, part, segment_type, name, scores, (unknown, unknown), inside, version)
+    return found
+
+
+def _figures(
+    as_of: int, part: Part, segment_type: str, segment: str, scores: Floats, beside: tuple[Floats, Floats],
+    inside: Floats, version: str,
+) -> Iterator[Row]:  # fmt: skip
+    for component in COMPONENTS:
+        mean = part.mean[component]
+        quantile = at_scores(mean, part.deviation[component], scores)
+        if component == "booked":
+            quantile = np.repeat(mean[:, None], 3, axis=1)
+        for h in range(HORIZONS):
+            low, middle, high = (float(q) for q in quantile[h])
+            yield Row(
+                as_of, h + 1, component, segment_type, segment, float(mean[h]), low, middle, high,
+                *(float(b[h]) if component == "total" else float("nan") for b in beside), bool(inside[h]), version,
+            )  # fmt: skip
+
+
+def judged_rows(s: Study, rows: Iterable[Row], last_complete: int) -> list[Judged]:
+    """Vintages and simple methods against what came, for target months through last_complete."""
+    rows = [row for row in rows if row.as_of + row.horizon <= last_complete]
+    found = [
+        Judged(
+            row.as_of, row.horizon, row.component, row.segment_type, row.segment, "funnel", row.expected,
+            actual_of(s, row), row.p10, row.p50, row.p90,
+        )
+        for row in rows
+    ]  # fmt: skip
+    nothing = float("nan")
+    for as_of in sorted({row.as_of for row in rows}):
+        reach = min(HORIZONS, last_complete - as_of)
+        came = won_by_month(s.spells, as_of + 1, as_of + reach)
+        for method in METHODS:
+            said = simple_forecast(s, as_of, method)
+            found += [
+                Judged(as_of, h + 1, "total", "all", "all", method, float(said[h]), float(came[h]), *[nothing] * 3)
+                for h in range(reach)
+            ]
+    return found
+
+
+def actual_of(s: Study, row: Row) -> float:
+    """Won revenue that a figure was about: of the segment, and of deals won, open or not there yet at its as_of."""
+    x = s.spells
+    mine = (x.end_kind == WON) & (x.revenue_month == row.as_of + row.horizon)
+    if row.segment_type != "all":
+        mine &= x.last_segment == s.histories.segments.index(row.segment)
+    if row.component == "booked":
+        mine &= x.end <= row.as_of
+    elif row.component == "open_pipeline":
+        mine &= (x.end > row.as_of) & (x.start <= row.as_of)
+    elif row.component == "new_business":
+        mine &= x.start > row.as_of
+    return float(x.value[mine].sum())
+
+
+__all__ = ["Judged", "Row", "actual_of", "default_origins", "judged_rows", "month_name", "months_of_wins", "vintage_rows"]

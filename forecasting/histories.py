@@ -1,0 +1,119 @@
+"""Histories of deals as arrays: one row a change, ordered by deal and time. Input of everything in this package.
+
+A *month* is an integer, year * 12 + month - 1, in the reporting time zone; `NO_MONTH` where there is none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+OPEN, WON, LOST = 0, 1, 2
+NO_MONTH = -(10**6)
+"""Far before every real month, so that comparisons need no mask."""
+NEVER = 10**6
+"""A month far after every real one: not yet."""
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Times = NDArray[np.datetime64]
+
+
+def month_of(at: Times) -> Ints:
+    """Month numbers of instants (naive, already in the reporting time zone)."""
+    months: Ints = at.astype("datetime64[M]").astype(np.int64) + 1970 * 12
+    return np.where(np.isnat(at), NO_MONTH, months)
+
+
+def month_start(month: int | Ints) -> Times:
+    """First instant of months, as naive datetime64[us] in the reporting time zone."""
+    return np.asarray(np.asarray(month, dtype=np.int64) - 1970 * 12).astype("datetime64[M]").astype("datetime64[us]")
+
+
+def month_name(month: int) -> str:
+    """2026-06 for the number of June 2026."""
+    return f"{month // 12:04d}-{month % 12 + 1:02d}"
+
+
+def month_number(text: str) -> int:
+    """The number of a month written YYYY-MM; ValueError for anything else."""
+    year, _, month = text.partition("-")
+    if len(year) != 4 or len(month) != 2 or not (year + month).isdigit() or not 1 <= int(month) <= 12:
+        raise ValueError(f"'{text}' is not a month written YYYY-MM")
+    return int(year) * 12 + int(month) - 1
+
+
+@dataclass(frozen=True)
+class Histories:
+    """Rows ordered by deal and time, all arrays of the same length n.
+
+    deal: code of the deal, 0 … number of deals - 1; at: instant of the change (naive, reporting time zone);
+    stage: code of the stage then entered or kept; kind: OPEN, WON or LOST (void and deleted count as LOST);
+    amount: money as known from then on, NaN where unknown; close_month: month of the expected close date as known
+    from then on, NO_MONTH where there is none; revenue_month: month a won row's revenue belongs to;
+    segment: code of the deal's segment from then on; probability: the CRM's own, NaN where it gives none.
+    """
+
+    deal: Ints
+    at: Times
+    stage: Ints
+    kind: Ints
+    amount: Floats
+    close_month: Ints
+    revenue_month: Ints
+    segment: Ints
+    probability: Floats
+    segments: tuple[str, ...] = ("all",)
+
+    def __len__(self) -> int:
+        return len(self.deal)
+
+    def before(self, instant: np.datetime64) -> Histories:
+        """The same histories as somebody saw them who looked at `instant`: only what had happened before it."""
+        return self.rows(self.at < instant)
+
+    def rows(self, mask: Bools) -> Histories:
+        """Those rows; codes of deals, stages and segments stay what they are."""
+        return Histories(
+            self.deal[mask], self.at[mask], self.stage[mask], self.kind[mask], self.amount[mask],
+            self.close_month[mask], self.revenue_month[mask], self.segment[mask], self.probability[mask],
+            self.segments,
+        )  # fmt: skip
+
+
+def histories(
+    deal: Ints,
+    at: Times,
+    stage: Ints,
+    kind: Ints,
+    amount: Floats,
+    close_month: Ints | None = None,
+    revenue_month: Ints | None = None,
+    segment: Ints | None = None,
+    probability: Floats | None = None,
+    segments: tuple[str, ...] = ("all",),
+) -> Histories:
+    """Histories from rows in any order; rows of one deal at one instant keep the order they come in.
+
+    What is not given is: no expected close month, revenue in the month of the row, one segment, no probability.
+    Infinite amounts count as unknown.
+    """
+    order = np.lexsort((np.arange(len(deal)), at, deal))
+    n = len(deal)
+    at = at.astype("datetime64[us]")
+    months = month_of(at)
+    return Histories(
+        deal[order].astype(np.int64),
+        at[order],
+        stage[order].astype(np.int64),
+        kind[order].astype(np.int64),
+        np.where(np.isfinite(amount), amount, np.nan)[order].astype(np.float64),
+        (np.full(n, NO_MONTH) if close_month is None else close_month)[order].astype(np.int64),
+        (months if revenue_month is None else np.where(revenue_month == NO_MONTH, months, revenue_month))[order],
+        (np.zeros(n) if segment is None else segment)[order].astype(np.int64),
+        (np.full(n, np.nan) if probability is None else probability)[order].astype(np.float64),
+        segments,
+    )

@@ -1,0 +1,78 @@
+"""A vintage split over segments: means add up to the company's exactly, quantiles are each segment's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecasting.hazards import HORIZONS
+from forecasting.histories import WON, Floats
+from forecasting.study import Study
+from forecasting.vintage import AMOUNT_NOISE, Point
+
+COMPONENTS = ("booked", "open_pipeline", "new_business", "total")
+SHARE_WINS = 15.0
+"""Average won deals' worth of the segment's share of deals created in its share of value."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One segment of a vintage: mean and deviation of each component, (9) each, in the order of COMPONENTS."""
+
+    mean: dict[str, Floats]
+    deviation: dict[str, Floats]
+
+
+def whole(p: Point) -> Part:
+    """The company as one part."""
+    return _part(p, p.booked, p.open_revenue, p.new_revenue, p.open_variance, p.new_variance)
+
+
+def parts(s: Study, p: Point) -> list[Part]:
+    """One part a segment, in the order of the histories' segments."""
+    size = len(s.histories.segments)
+    expected = p.opened.revenue
+    variance = AMOUNT_NOISE * p.opened.won * p.opened.amount[:, None] ** 2 - expected**2
+    split = [np.bincount(p.opened.segment, expected[:, h], size) for h in range(HORIZONS)]
+    spread = [np.bincount(p.opened.segment, variance[:, h], size) for h in range(HORIZONS)]
+    share = new_business_shares(s, p.as_of)
+    booked = _booked(s, p.as_of, size)
+    opened, noise = np.array(split), np.maximum(np.array(spread), 0)
+    return [
+        _part(p, booked[:, i], opened[:, i], share[i] * p.new_revenue, noise[:, i], share[i] * p.new_variance)
+        for i in range(size)
+    ]
+
+
+def _part(p: Point, booked: Floats, opened: Floats, new: Floats, open_variance: Floats, new_variance: Floats) -> Part:
+    total = booked + opened + new
+    nothing = np.zeros(HORIZONS)
+    return Part(
+        {"booked": booked, "open_pipeline": opened, "new_business": new, "total": total},
+        {
+            "booked": nothing,
+            "open_pipeline": np.sqrt(open_variance + (p.shared * opened) ** 2),
+            "new_business": np.sqrt(new_variance + (p.shared * new) ** 2),
+            "total": np.sqrt(open_variance + new_variance + (p.shared * total) ** 2),
+        },
+    )
+
+
+def new_business_shares(s: Study, as_of: int) -> Floats:
+    """Each segment's share of new business: of value won in the last 12 months, shrunk to its share of deals created."""
+    size = len(s.histories.segments)
+    created = (s.spells.start > as_of - 12) & (s.spells.start <= as_of)
+    won = (s.spells.end > as_of - 12) & (s.spells.end <= as_of) & (s.spells.end_kind == WON)
+    count = np.bincount(s.spells.segment[created], minlength=size) + 1e-9
+    value = np.bincount(s.spells.last_segment[won], s.spells.value[won], size)
+    worth = SHARE_WINS * (s.spells.value[won].mean() if won.any() else 1.0)
+    blended = np.maximum(value, 0) + worth * count / count.sum()
+    return np.asarray(blended / blended.sum())
+
+
+def _booked(s: Study, as_of: int, size: int) -> Floats:
+    ahead = s.spells.revenue_month - as_of - 1
+    known = (s.spells.end_kind == WON) & (s.spells.end <= as_of) & (ahead >= 0) & (ahead < HORIZONS)
+    cell = ahead[known] * size + s.spells.last_segment[known]
+    return np.bincount(cell, s.spells.value[known], HORIZONS * size).reshape(HORIZONS, size)

@@ -1,0 +1,142 @@
+"""Spells (one open life of a deal: created or reopened, until won, lost or still open) and the month-end panel.
+
+The panel has one row a spell and month end at which it was open, with what was known then; how and when the spell
+ended stands beside it for learning, and `Learning` never looks at ends after its own month.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecasting.histories import LOST, NEVER, NO_MONTH, OPEN, WON, Floats, Histories, Ints, Times, month_of, month_start
+
+
+@dataclass(frozen=True)
+class Spells:
+    """One entry a spell. start, end: months, end is NEVER while open; end_kind: WON, LOST or OPEN;
+    revenue_month: month the won revenue belongs to (NEVER where not won); value: won amount (0 where not won or
+    unknown); segment: code at the start; last_segment: code at its end; deal: code of the deal."""
+
+    deal: Ints
+    start: Ints
+    end: Ints
+    end_kind: Ints
+    revenue_month: Ints
+    value: Floats
+    segment: Ints
+    last_segment: Ints
+
+    def __len__(self) -> int:
+        return len(self.deal)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One entry a spell and month end at which it was open. month; spell: index into Spells; stage, segment: codes;
+    days: in the present stage up to that month's end; amount: as then known, NaN where unknown; due: expected
+    close month minus month (0 and less: overdue), NO_MONTH where there is none; probability: the CRM's own."""
+
+    month: Ints
+    spell: Ints
+    stage: Ints
+    segment: Ints
+    days: Floats
+    amount: Floats
+    due: Ints
+    probability: Floats
+
+    def __len__(self) -> int:
+        return len(self.month)
+
+
+def spells_of(h: Histories) -> tuple[Spells, Ints]:
+    """Spells, and for each row of the histories the index of the spell it belongs to (-1: closed rows after an end).
+
+    A deal whose first row is closed has a spell that starts and ends there; so has a deal that goes from lost to won
+    without being open between. Lost after lost, or won after won, is the same end.
+    """
+    n = len(h)
+    first = np.ones(n, dtype=bool)
+    first[1:] = h.deal[1:] != h.deal[:-1]
+    before = np.where(first, -1, np.concatenate(([-1], h.kind[:-1])) if n else h.kind)
+    opens = (h.kind == OPEN) & (before != OPEN)
+    jumps = (h.kind != OPEN) & (before != OPEN) & (before != h.kind) & ((before == -1) | (h.kind == WON))
+    starts = opens | jumps
+    spell = np.cumsum(starts) - 1
+    ends = ((h.kind != OPEN) & (before == OPEN)) | jumps
+    member = (h.kind == OPEN) | ends
+    at_start = np.flatnonzero(starts)
+    size = len(at_start)
+    months = month_of(h.at)
+    end = np.full(size, NEVER)
+    end_kind = np.full(size, OPEN)
+    revenue_month = np.full(size, NEVER)
+    value = np.zeros(size)
+    last_segment = h.segment[at_start].copy()
+    closing = np.flatnonzero(ends)
+    end[spell[closing]] = months[closing]
+    end_kind[spell[closing]] = h.kind[closing]
+    last_segment[spell[closing]] = h.segment[closing]
+    wins = closing[h.kind[closing] == WON]
+    revenue_month[spell[wins]] = h.revenue_month[wins]
+    value[spell[wins]] = np.nan_to_num(h.amount[wins])
+    found = Spells(
+        h.deal[at_start], months[at_start], end, end_kind, revenue_month, value, h.segment[at_start], last_segment
+    )
+    return found, np.where(member, spell, -1)
+
+
+def stage_entries(h: Histories) -> Times:
+    """For each row, when the stage it is in was entered: the last row that changed the deal's stage or reopened it."""
+    n = len(h)
+    changed = np.ones(n, dtype=bool)
+    changed[1:] = (h.deal[1:] != h.deal[:-1]) | (h.stage[1:] != h.stage[:-1]) | (h.kind[1:] != h.kind[:-1])
+    last = np.maximum.accumulate(np.where(changed, np.arange(n), 0))
+    entered: Times = h.at[last]
+    return entered
+
+
+def panel_of(h: Histories, spell: Ints, last_month: int) -> Panel:
+    """Month ends up to `last_month` at which each spell was open, as known at that month end.
+
+    spell: as returned by `spells_of` for the same histories. Ordered by month.
+    """
+    n = len(h)
+    months = month_of(h.at)
+    until = np.full(n, last_month + 1)
+    same = h.deal[1:] == h.deal[:-1]
+    until[:-1] = np.where(same, np.minimum(months[1:], last_month + 1), last_month + 1)
+    count = np.where((h.kind == OPEN) & (spell >= 0), np.maximum(until - months, 0), 0)
+    row = np.repeat(np.arange(n), count)
+    offset = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
+    month = months[row] + offset
+    order = np.lexsort((row, month))
+    row, month = row[order], month[order]
+    entered = stage_entries(h)[row]
+    days = (month_start(month + 1) - entered) / np.timedelta64(1, "D")
+    due = np.where(h.close_month[row] == NO_MONTH, NO_MONTH, h.close_month[row] - month)
+    return Panel(month, spell[row], h.stage[row], h.segment[row], days, h.amount[row], due, h.probability[row])
+
+
+def first_won_month(spells: Spells) -> int:
+    """First month with a won spell; NEVER where nothing was ever won.
+
+    Month ends before it teach nothing: a CRM introduced or an export cut later shows survivors only.
+    """
+    won = spells.end[spells.end_kind == WON]
+    return int(won.min()) if len(won) else NEVER
+
+
+def won_by_month(spells: Spells, first: int, last: int, known_through: int | None = None) -> Floats:
+    """Revenue won of each month first … last (array of last - first + 1), of spells won through `known_through`."""
+    known = (spells.end_kind == WON) & (spells.revenue_month >= first) & (spells.revenue_month <= last)
+    if known_through is not None:
+        known &= spells.end <= known_through
+    return np.bincount(
+        spells.revenue_month[known] - first, weights=spells.value[known], minlength=last - first + 1
+    ).astype(np.float64)
+
+
+__all__ = ["LOST", "Panel", "Spells", "first_won_month", "panel_of", "spells_of", "stage_entries", "won_by_month"]

@@ -75,7 +75,7 @@ def _rows(kind: Kind, random: np.random.Generator) -> list[tuple[float, ...]]:
     return rows
 
 
-def _life(rows, number, start, end, kind, odds, break_day, random) -> None:  # noqa: ANN001
+def _life(rows, number, start, end, kind, odds, break_day, random) -> None:
     quality = random.normal()
     amount = float(np.exp(9 + kind.spread * random.normal() - 0.15 * quality))
     known = random.random() > 0.08

@@ -9,13 +9,13 @@ import numpy as np
 
 from forecasting.calibration import interval_scores, is_within_calibration
 from forecasting.hazards import HORIZONS
-from forecasting.histories import NEVER, WON, Floats, month_name
+from forecasting.histories import NEVER, WON, Bools, Floats
 from forecasting.intervals import at_scores
 from forecasting.scores import pinball
 from forecasting.segments import COMPONENTS, Part, parts, whole
 from forecasting.simple import METHODS, simple_forecast
 from forecasting.spells import won_by_month
-from forecasting.study import Study, months_of_wins
+from forecasting.study import Study
 from forecasting.vintage import METHOD, has_forecast, point
 
 FIRST_ORIGIN_WINS = 12
@@ -91,7 +91,7 @@ def vintage_rows(s: Study, as_of: int, segment_type: str = "segment") -> list[Ro
 
 def _figures(
     as_of: int, part: Part, segment_type: str, segment: str, scores: Floats, beside: tuple[Floats, Floats],
-    inside: Floats, version: str,
+    inside: Bools, version: str,
 ) -> Iterator[Row]:  # fmt: skip
     for component in COMPONENTS:
         mean = part.mean[component]
@@ -100,9 +100,10 @@ def _figures(
             quantile = np.repeat(mean[:, None], 3, axis=1)
         for h in range(HORIZONS):
             low, middle, high = (float(q) for q in quantile[h])
+            crm, naive = (float(b[h]) if component == "total" else float("nan") for b in beside)
             yield Row(
                 as_of, h + 1, component, segment_type, segment, float(mean[h]), low, middle, high,
-                *(float(b[h]) if component == "total" else float("nan") for b in beside), bool(inside[h]), version,
+                crm, naive, bool(inside[h]), version,
             )  # fmt: skip
 
 
@@ -142,6 +143,3 @@ def actual_of(s: Study, row: Row) -> float:
     elif row.component == "new_business":
         mine &= x.start > row.as_of
     return float(x.value[mine].sum())
-
-
-__all__ = ["Judged", "Row", "actual_of", "default_origins", "judged_rows", "month_name", "months_of_wins", "vintage_rows"]

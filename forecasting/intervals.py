@@ -11,7 +11,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from forecasting.histories import Floats, Ints
+from forecasting.histories import Bools, Floats, Ints
 
 PRIOR_VINTAGES = 8.0
 HALF_LIFE = 24.0
@@ -31,7 +31,7 @@ def standardised(actual: Floats, mean: Floats, deviation: Floats) -> Floats:
     return np.asarray((np.sqrt(np.maximum(actual, 0)) - np.sqrt(np.maximum(mean, 0))) / spread)
 
 
-def neighbours(horizon: Ints, of: int) -> Ints:
+def neighbours(horizon: Ints, of: int) -> Bools:
     """Which horizons teach another one: within 1 up to three months ahead, within 2 up to six, then within 3."""
     return np.abs(horizon - of) <= (1 if of <= 3 else 2 if of <= 6 else 3)
 

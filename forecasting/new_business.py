@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.hazards import HORIZONS
-from forecasting.histories import WON, Floats, Ints
+from forecasting.histories import WON, Floats
 from forecasting.inflow import Inflow, expect_inflow
 from forecasting.study import Study
 
@@ -42,7 +42,7 @@ def new_business(s: Study, as_of: int, rhythm: Floats, break_rule: bool = True) 
 
     rhythm: calendar factor of as_of + 1 … as_of + 9, then of the 12 months that end with as_of.
     """
-    first, curve_revenue, variance, inflow = _by_curve(s, as_of, rhythm, break_rule)
+    curve_revenue, variance, inflow = _by_curve(s, as_of, rhythm, break_rule)
     second = second_opinion(s, as_of)
     if second is None or inflow.restarted:
         return NewBusiness(curve_revenue, variance, inflow, 0.0)
@@ -50,15 +50,14 @@ def new_business(s: Study, as_of: int, rhythm: Floats, break_rule: bool = True) 
     return NewBusiness((1 - share) * curve_revenue + share * second, variance, inflow, share)
 
 
-def _by_curve(s: Study, as_of: int, rhythm: Floats, break_rule: bool) -> tuple[int, Floats, Floats, Inflow]:
-    first = s.first_won
-    counts = created_by_month(s, first, as_of)
-    inflow = expect_inflow(counts, HORIZONS, first, break_rule)
+def _by_curve(s: Study, as_of: int, rhythm: Floats, break_rule: bool) -> tuple[Floats, Floats, Inflow]:
+    counts = created_by_month(s, s.first_won, as_of)
+    inflow = expect_inflow(counts, HORIZONS, s.first_won, break_rule)
     curve = lag_curve(s, as_of, rhythm)
     ahead = rhythm[:HORIZONS]
     revenue = np.array([(inflow.expected[: h + 1] * curve.value[h::-1]).sum() * ahead[h] for h in range(HORIZONS)])
     squares = np.array([(inflow.expected[: h + 1] * curve.squared[h::-1]).sum() * ahead[h] for h in range(HORIZONS)])
-    return first, revenue, squares, inflow
+    return revenue, squares, inflow
 
 
 def created_by_month(s: Study, first: int, last: int) -> Floats:
@@ -135,9 +134,6 @@ def _plain_curve(s: Study, as_of: int, break_rule: bool) -> Floats:
     """The first opinion as of a past month end, without the calendar (which both opinions would need)."""
     key = ("new", as_of)
     if key not in s.memo:
-        s.memo[key] = _by_curve(s, as_of, np.ones(HORIZONS + 12), break_rule)[1]
+        s.memo[key] = _by_curve(s, as_of, np.ones(HORIZONS + 12), break_rule)[0]
     found: Floats = s.memo[key]
     return found
-
-
-__all__ = ["Ints", "NewBusiness", "created_by_month", "new_business", "new_revenue_after", "second_opinion"]

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.hazards import HORIZONS, Hazards, fit_hazards, landmark_weights, log_loss, outcome_probabilities
+from forecasting.hazards import HORIZONS, fit_hazards, landmark_weights, log_loss, outcome_probabilities
 from forecasting.histories import WON, Floats, Ints
 from forecasting.rhythm import closing_rhythm
-from forecasting.strata import ORDERS, Levels, amount_cuts, levels
+from forecasting.strata import ORDERS, amount_cuts, levels
 from forecasting.study import Study
 
 LOOK_BACK = (2, 4, 6)
 """Month ends, that long ago, whose predictions decide between the two orders of strata."""
 DEALS_WORTH = 15.0
 """Average deals' worth of evidence before amounts at close are believed to differ from amounts while open."""
-OTHER = np.array([], dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -110,9 +109,10 @@ def target_rhythm(s: Study, as_of: int, order: int) -> Floats:
     months = np.arange(max(s.first_won, as_of - 60), as_of)
     lead = s.panel.month[learned] - (months[0] if len(months) else 0)
     used = lead >= 0
-    expected = np.bincount(lead[used], _fit(s, as_of, order).one_step[used], len(months))
+    one_step = _fit(s, as_of, order).one_step
+    expected = np.bincount(lead[used], one_step[used], len(months)).astype(np.float64)
     won = (s.end[learned] == s.panel.month[learned] + 1) & (s.kind[learned] == WON)
-    counted = np.bincount(lead[used], won[used], len(months))
+    counted = np.bincount(lead[used], won[used], len(months)).astype(np.float64)
     targets = np.concatenate((as_of + 1 + np.arange(HORIZONS), as_of - 11 + np.arange(12)))
     return closing_rhythm(months + 1, counted, expected, targets)
 
@@ -157,6 +157,3 @@ def _value_factor(s: Study, as_of: int, one_step: Floats, amounts: Floats) -> fl
     worth = DEALS_WORTH * value.mean()
     expected = float((one_step[recent] * amounts[recent]).sum())
     return float((value.sum() + worth) / (expected + worth)) if expected + worth > 0 else 1.0
-
-
-__all__ = ["Hazards", "Levels", "OpenPipeline", "best_order", "expected_amounts", "open_pipeline", "target_rhythm"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.hazards import HORIZONS
-from forecasting.histories import WON, Floats
+from forecasting.histories import WON, Floats, Ints
 from forecasting.study import Study
 from forecasting.vintage import AMOUNT_NOISE, Point
 
@@ -34,11 +34,10 @@ def parts(s: Study, p: Point) -> list[Part]:
     size = len(s.histories.segments)
     expected = p.opened.revenue
     variance = AMOUNT_NOISE * p.opened.won * p.opened.amount[:, None] ** 2 - expected**2
-    split = [np.bincount(p.opened.segment, expected[:, h], size) for h in range(HORIZONS)]
-    spread = [np.bincount(p.opened.segment, variance[:, h], size) for h in range(HORIZONS)]
+    opened, noise = (_sums(p.opened.segment, values, size) for values in (expected, variance))
     share = new_business_shares(s, p.as_of)
     booked = _booked(s, p.as_of, size)
-    opened, noise = np.array(split), np.maximum(np.array(spread), 0)
+    noise = np.maximum(noise, 0)
     return [
         _part(p, booked[:, i], opened[:, i], share[i] * p.new_revenue, noise[:, i], share[i] * p.new_variance)
         for i in range(size)
@@ -60,7 +59,7 @@ def _part(p: Point, booked: Floats, opened: Floats, new: Floats, open_variance: 
 
 
 def new_business_shares(s: Study, as_of: int) -> Floats:
-    """Each segment's share of new business: of value won in the last 12 months, shrunk to its share of deals created."""
+    """Each segment's share of new business: of value won in the last 12 months, shrunk to its share of inflow."""
     size = len(s.histories.segments)
     created = (s.spells.start > as_of - 12) & (s.spells.start <= as_of)
     won = (s.spells.end > as_of - 12) & (s.spells.end <= as_of) & (s.spells.end_kind == WON)
@@ -71,8 +70,14 @@ def new_business_shares(s: Study, as_of: int) -> Floats:
     return np.asarray(blended / blended.sum())
 
 
+def _sums(group: Ints, values: Floats, size: int) -> Floats:
+    """Sums by group of each column: (rows, 9) → (9, size)."""
+    return np.array([np.bincount(group, values[:, h], size) for h in range(values.shape[1])], dtype=np.float64)
+
+
 def _booked(s: Study, as_of: int, size: int) -> Floats:
     ahead = s.spells.revenue_month - as_of - 1
     known = (s.spells.end_kind == WON) & (s.spells.end <= as_of) & (ahead >= 0) & (ahead < HORIZONS)
     cell = ahead[known] * size + s.spells.last_segment[known]
-    return np.bincount(cell, s.spells.value[known], HORIZONS * size).reshape(HORIZONS, size)
+    found: Floats = np.bincount(cell, s.spells.value[known], HORIZONS * size).astype(np.float64)
+    return found.reshape(HORIZONS, size)

@@ -10,7 +10,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.histories import LOST, NEVER, NO_MONTH, OPEN, WON, Floats, Histories, Ints, Times, month_of, month_start
+from forecasting.histories import (
+    NEVER,
+    NO_MONTH,
+    OPEN,
+    WON,
+    Floats,
+    Histories,
+    Ints,
+    Times,
+    month_of,
+    month_start,
+)
 
 
 @dataclass(frozen=True)
@@ -137,6 +148,3 @@ def won_by_month(spells: Spells, first: int, last: int, known_through: int | Non
     return np.bincount(
         spells.revenue_month[known] - first, weights=spells.value[known], minlength=last - first + 1
     ).astype(np.float64)
-
-
-__all__ = ["LOST", "Panel", "Spells", "first_won_month", "panel_of", "spells_of", "stage_entries", "won_by_month"]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.hazards import HORIZONS
-from forecasting.histories import WON, Floats
+from forecasting.histories import Floats
 from forecasting.intervals import at_scores, calibrated_scores, neighbours, standardised
-from forecasting.new_business import NewBusiness, created_by_month, new_business
+from forecasting.new_business import NewBusiness, new_business
 from forecasting.open_pipeline import OpenPipeline, open_pipeline
 from forecasting.spells import won_by_month
 from forecasting.study import Study, closed_known, months_of_wins, wins_known
@@ -73,7 +73,7 @@ def _point(s: Study, as_of: int) -> Point:
     horizon = 1 + np.arange(HORIZONS)
     return Point(
         as_of, booked(s, as_of), opened, new, expected.sum(axis=0), new.revenue, np.maximum(open_variance, 0),
-        new_variance, MODEL_ERROR[0] + MODEL_ERROR[1] * horizon, cold,
+        new_variance, np.asarray(MODEL_ERROR[0] + MODEL_ERROR[1] * horizon, dtype=np.float64), cold,
     )  # fmt: skip
 
 
@@ -122,6 +122,3 @@ def quantiles(s: Study, as_of: int, levels: Floats) -> Floats:
     """Quantiles of the total of each month ahead, (9, levels)."""
     said = point(s, as_of)
     return at_scores(said.total, said.deviation, scores_at(s, as_of, levels))
-
-
-__all__ = ["WON", "Point", "booked", "created_by_month", "has_forecast", "is_cold", "point", "quantiles", "scores_at"]

@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from orchestration import cli_undo
@@ -112,6 +113,17 @@ def _parser() -> argparse.ArgumentParser:
     moved.add_argument("--basis", choices=("all_open", "close_in_month", "close_in_quarter"), default="all_open",
                        help="all open deals, or those to close in the month or fiscal quarter")  # fmt: skip
 
+    tried = _add(commands, "backtest", _backtest, "the forecast on an export of stage history, judged month by month",
+                 "funnel backtest --transitions deals.csv --out backtest\n"
+                 "  funnel backtest --transitions deals.csv.gz --out backtest --origins 2024-01:2025-06")  # fmt: skip
+    tried.add_argument("--transitions", required=True, type=Path, metavar="FILE",
+                       help="CSV or CSV.gz, a row a stage entry: deal_id, entered_at, stage, kind (open, won, lost), "
+                       "amount, expected_close_date, segment; optionally probability")  # fmt: skip
+    tried.add_argument("--out", required=True, type=Path, metavar="DIR",
+                       help="forecast_monthly.csv and forecast_accuracy_monthly.csv go there")  # fmt: skip
+    tried.add_argument("--origins", metavar="A:B", help="month ends to forecast from, YYYY-MM:YYYY-MM, both included; "
+                       "default: all with 12 months of wins behind them")  # fmt: skip
+
     cli_undo.register(commands, _add)
 
     _add(
@@ -214,6 +226,14 @@ def _movements(options: argparse.Namespace) -> int:
 
     found = movements.collect(_settings(), options.since, options.until, options.pipeline, options.basis)
     print(json.dumps(found, ensure_ascii=False, default=str) if options.json else movements.text(found))
+    return PUBLISHED
+
+
+def _backtest(options: argparse.Namespace) -> int:
+    from orchestration import backtest_file
+
+    found = backtest_file.backtest_file(options.transitions, options.out, options.origins)
+    print(json.dumps(asdict(found), ensure_ascii=False) if options.json else backtest_file.text(found))
     return PUBLISHED
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from forecasting.calibration import interval_scores, is_within_calibration
 from forecasting.hazards import HORIZONS
-from forecasting.histories import NEVER, WON, Bools, Floats
+from forecasting.histories import NEVER, WON, Bools, Floats, Ints
 from forecasting.intervals import at_scores
 from forecasting.scores import pinball
 from forecasting.segments import COMPONENTS, Part, parts, whole
@@ -18,6 +18,7 @@ from forecasting.spells import won_by_month
 from forecasting.study import Study
 from forecasting.vintage import METHOD, has_forecast, point
 
+Others = dict[str, Study] | None
 FIRST_ORIGIN_WINS = 12
 """Months of wins before the first origin that is taken unasked."""
 
@@ -72,8 +73,12 @@ def default_origins(s: Study, last_complete: int) -> range:
     return range(s.first_won + FIRST_ORIGIN_WINS - 1, last_complete + 1) if s.first_won != NEVER else range(0)
 
 
-def vintage_rows(s: Study, as_of: int, segment_type: str = "segment") -> list[Row]:
-    """All figures of the vintage of month end as_of; none where nothing had been won by then."""
+def vintage_rows(
+    s: Study, as_of: int, segment_type: str = "segment", others: dict[str, Study] | None = None
+) -> list[Row]:
+    """All figures of the vintage of month end as_of; none where nothing had been won by then.
+
+    segment_type: what the study's own segments are; others: {segment type: study of the same rows under those}."""
     if not has_forecast(s, as_of):
         return []
     p = point(s, as_of)
@@ -82,10 +87,13 @@ def vintage_rows(s: Study, as_of: int, segment_type: str = "segment") -> list[Ro
     version = METHOD + ("-cold" if p.is_cold else "")
     weighted, naive = simple_forecast(s, as_of, "weighted_pipeline"), simple_forecast(s, as_of, "naive")
     found = list(_figures(as_of, whole(p), "all", "all", scores, (weighted, naive), inside, version))
-    if len(s.histories.segments) > 1:
-        unknown = np.full(HORIZONS, np.nan)
-        for name, part in zip(s.histories.segments, parts(s, p), strict=True):
-            found += _figures(as_of, part, segment_type, name, scores, (unknown, unknown), inside, version)
+    splits = {segment_type: s} | (others or {})
+    unknown = np.full(HORIZONS, np.nan)
+    for kind, split in splits.items():
+        if others is None and len(split.histories.segments) == 1:
+            continue  # a file with one segment needs no second copy of the same figures
+        for name, part in zip(split.histories.segments, parts(split, p), strict=True):
+            found += _figures(as_of, part, kind, name, scores, (unknown, unknown), inside, version)
     return found
 
 
@@ -107,13 +115,16 @@ def _figures(
             )  # fmt: skip
 
 
-def judged_rows(s: Study, rows: Iterable[Row], last_complete: int) -> list[Judged]:
+def judged_rows(
+    s: Study, rows: Iterable[Row], last_complete: int, others: dict[str, Study] | None = None
+) -> list[Judged]:
     """Vintages and simple methods against what came, for target months through last_complete."""
     rows = [row for row in rows if row.as_of + row.horizon <= last_complete]
+    wins = {kind: _wins(study) for kind, study in ({"": s} | (others or {})).items()}
     found = [
         Judged(
             row.as_of, row.horizon, row.component, row.segment_type, row.segment, "funnel", row.expected,
-            actual_of(s, row), row.p10, row.p50, row.p90,
+            _actual(wins.get(row.segment_type, wins[""]), row), row.p10, row.p50, row.p90,
         )
         for row in rows
     ]  # fmt: skip
@@ -130,16 +141,38 @@ def judged_rows(s: Study, rows: Iterable[Row], last_complete: int) -> list[Judge
     return found
 
 
-def actual_of(s: Study, row: Row) -> float:
-    """Won revenue that a figure was about: of the segment, and of deals won, open or not there yet at its as_of."""
+@dataclass(frozen=True)
+class _Wins:
+    """Won spells by revenue month: start, end, value and segment of each."""
+
+    by_month: dict[int, tuple[Ints, Ints, Floats, Ints]]
+    segments: tuple[str, ...]
+
+
+def _wins(s: Study) -> _Wins:
     x = s.spells
-    mine = (x.end_kind == WON) & (x.revenue_month == row.as_of + row.horizon)
+    won = np.flatnonzero(x.end_kind == WON)
+    won = won[np.argsort(x.revenue_month[won], kind="stable")]
+    months, starts = np.unique(x.revenue_month[won], return_index=True)
+    groups = np.split(won, starts[1:]) if len(won) else []
+    return _Wins(
+        {int(m): (x.start[g], x.end[g], x.value[g], x.last_segment[g]) for m, g in zip(months, groups, strict=True)},
+        s.histories.segments,
+    )
+
+
+def _actual(wins: _Wins, row: Row) -> float:
+    """Won revenue that a figure was about: of the segment, and of deals won, open or not there yet at its as_of."""
+    if row.as_of + row.horizon not in wins.by_month:
+        return 0.0
+    start, end, value, segment = wins.by_month[row.as_of + row.horizon]
+    mine = np.ones(len(value), dtype=bool)
     if row.segment_type != "all":
-        mine &= x.last_segment == s.histories.segments.index(row.segment)
+        mine = segment == wins.segments.index(row.segment)
     if row.component == "booked":
-        mine &= x.end <= row.as_of
+        mine &= end <= row.as_of
     elif row.component == "open_pipeline":
-        mine &= (x.end > row.as_of) & (x.start <= row.as_of)
+        mine &= (end > row.as_of) & (start <= row.as_of)
     elif row.component == "new_business":
-        mine &= x.start > row.as_of
-    return float(x.value[mine].sum())
+        mine &= (start > row.as_of) & (end > row.as_of)
+    return float(value[mine].sum())

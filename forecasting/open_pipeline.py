@@ -25,7 +25,6 @@ class OpenPipeline:
     applied to `revenue` and to the amounts alike; rhythm: (9) calendar factor of each target month."""
 
     spell: Ints
-    segment: Ints
     won: Floats
     lost: Floats
     amount: Floats
@@ -59,9 +58,7 @@ def open_pipeline(s: Study, as_of: int, rhythm_on: bool = True) -> OpenPipeline:
     amounts = expected_amounts(s, as_of, slice(learned.start, here.stop))
     mine = amounts[here.start - learned.start :]
     factor = _value_factor(s, as_of, fit.one_step, amounts[: learned.stop - learned.start])
-    return OpenPipeline(
-        s.panel.spell[here], s.panel.segment[here], won, lost, mine * factor, factor, rhythm
-    )  # fmt: skip
+    return OpenPipeline(s.panel.spell[here], won, lost, mine * factor, factor, rhythm)
 
 
 def best_order(s: Study, as_of: int) -> int:

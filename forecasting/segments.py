@@ -30,11 +30,13 @@ def whole(p: Point) -> Part:
 
 
 def parts(s: Study, p: Point) -> list[Part]:
-    """One part a segment, in the order of the histories' segments."""
-    size = len(s.histories.segments)
+    """One part a segment, in the order of the histories' segments.
+
+    p: of this study, or of another one of the same rows under other segments."""
+    size, group = len(s.histories.segments), s.panel.segment[s.open_at(p.as_of)]
     expected = p.opened.revenue
     variance = AMOUNT_NOISE * p.opened.won * p.opened.amount[:, None] ** 2 - expected**2
-    opened, noise = (_sums(p.opened.segment, values, size) for values in (expected, variance))
+    opened, noise = (_sums(group, values, size) for values in (expected, variance))
     share = new_business_shares(s, p.as_of)
     booked = _booked(s, p.as_of, size)
     noise = np.maximum(noise, 0)

@@ -1,0 +1,10 @@
+# The forecast's records over the histories of deals, computed by forecasting.tables (pure functions of columns).
+def model(dbt, session):
+    import pandas
+
+    from forecasting.tables import forecast_table
+
+    dbt.config(materialized="table")
+    (as_of,) = dbt.ref("int_forecast_clock").select("as_of").fetchnumpy().values()
+    columns = dbt.ref("int_forecast_histories").fetchnumpy()
+    return pandas.DataFrame(forecast_table(columns, as_of[0]))

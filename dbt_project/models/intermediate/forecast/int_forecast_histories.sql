@@ -1,0 +1,124 @@
+-- One row per deal and instant before as_of at which its stage, amount, close date or team changed, or at which it was
+-- deleted or restored: what the forecast learns from. Times are local to the reporting time zone. Amounts are at the
+-- plan rate, else at the rate of the row's day, so that no later rate is seen; what cannot be converted is null.
+with
+
+visits as (
+    select
+        transitions.deal_key, transitions.source, transitions.entered_at, transitions.visit_number,
+        transitions.pipeline_key, transitions.to_stage_key as stage_key,
+        coalesce(stages.stage_category, 'unknown') as stage_category,
+        stages.probability
+    from {{ ref('fct_stage_transitions') }} as transitions
+    left join {{ ref('dim_stages') }} as stages on transitions.to_stage_key = stages.stage_key
+),
+
+-- delivering what was sold does not end the win (as in fct_won_revenue)
+kept as (
+    select
+        *,
+        sum(cast(stage_category not in ('won', 'fulfilment') as integer)) over (
+            partition by deal_key order by visit_number
+        ) as run_number
+    from visits
+),
+
+kinds as (
+    select
+        deal_key, source, entered_at, visit_number, pipeline_key, stage_key, probability,
+        case
+            when stage_category in ('lost', 'void') then 'lost'
+            when stage_category = 'won' then 'won'
+            when stage_category = 'fulfilment' and bool_or(stage_category = 'won') over (
+                partition by deal_key, run_number order by visit_number
+            ) then 'won'
+            else 'open'
+        end as kind
+    from kept
+),
+
+deletions as (
+    select deal_key, deleted_at as at, true as is_deleted
+    from {{ ref('int_deal_deletions') }}
+    union all
+    select deal_key, restored_at as at, false as is_deleted
+    from {{ ref('int_deal_deletions') }}
+    where restored_at is not null
+),
+
+-- edits before stages and deletions after them, where all happen at one instant
+changes as (
+    select
+        deal_key, valid_from as at, 0 as rank, 0 as position, cast(null as varchar) as pipeline_key,
+        cast(null as varchar) as stage_key, cast(null as varchar) as kind, cast(null as double) as probability,
+        coalesce(cast(amount as varchar), '') as amount, coalesce(currency, '') as currency,
+        coalesce(cast({{ to_reporting_date('close_date_at') }} as varchar), '') as close_date,
+        coalesce(owner_key, '') as owner_key, cast(null as boolean) as is_deleted
+    from {{ ref('int_deal_states') }}
+    union all
+    select
+        deal_key, entered_at, 1, visit_number, pipeline_key, stage_key, kind, coalesce(probability, -1), null, null,
+        null, null, null
+    from kinds
+    union all
+    select deal_key, at, 2, 0, null, null, null, null, null, null, null, null, is_deleted
+    from deletions
+),
+
+filled as (
+    select
+        deal_key,
+        at,
+        row_number() over (partition by deal_key, at order by rank desc, position desc) as age,
+        {%- for name in ['pipeline_key', 'stage_key', 'kind', 'probability', 'amount', 'currency', 'close_date',
+                         'owner_key', 'is_deleted'] %}
+        {{ last_known(name, 'partition by deal_key order by at, rank, position') }} as {{ name }}
+        {%- if not loop.last %},{% endif %}
+        {%- endfor %}
+    from changes
+    where at < {{ as_of() }}
+),
+
+standing as (
+    select
+        filled.deal_key,
+        filled.at,
+        deals.source,
+        {{ to_reporting_date('filled.at') }} as day,
+        filled.pipeline_key,
+        filled.stage_key,
+        case when coalesce(filled.is_deleted, false) then 'lost' else filled.kind end as kind,
+        case when filled.probability >= 0 then filled.probability end as probability,
+        {{ parse_money("nullif(filled.amount, '')") }} as amount,
+        coalesce(nullif(filled.currency, ''), currencies.home_currency) as currency,
+        cast(nullif(filled.close_date, '') as date) as close_date,
+        nullif(filled.owner_key, '') as owner_key
+    from filled
+    inner join {{ ref('int_deals') }} as deals on filled.deal_key = deals.deal_key
+    left join {{ ref('int_deal_currencies') }} as currencies on filled.deal_key = currencies.deal_key
+    where filled.age = 1 and filled.stage_key is not null
+)
+
+select
+    standing.deal_key,
+    cast(standing.at at time zone '{{ var("reporting_timezone") }}' as timestamp) as happened_at,
+    standing.stage_key,
+    standing.kind,
+    cast({{ converted(
+        'standing.amount', 'coalesce(plan_rates.rate, ' ~ rate_of('spot_rates', 'currencies', 'standing.currency') ~ ')'
+    ) }} as double) as amount,
+    standing.close_date,
+    case
+        when standing.kind = 'won' then {{ month_of(closing_day('standing.close_date', 'standing.at')) }}
+    end as won_month,
+    standing.probability,
+    standing.pipeline_key,
+    coalesce(owners.team_key, '') as team_key,
+    coalesce(standing.owner_key, '') as owner_key
+from standing
+left join {{ ref('int_deal_currencies') }} as currencies on standing.deal_key = currencies.deal_key
+left join {{ ref('dim_owners_history') }} as owners
+    on standing.owner_key = owners.owner_key and standing.at >= owners.valid_from
+    and (owners.valid_to is null or standing.at < owners.valid_to)
+{{ join_rate('spot_rates', 'standing.source', 'standing.currency', "'spot'", 'standing.day') }}
+{{ join_rate('plan_rates', 'standing.source', 'standing.currency', "'plan'", 'standing.day') }}

@@ -1,0 +1,107 @@
+"""The running month and the nine after it, from any instant: months that begin at that instant, cut at month ends.
+
+Learning needs month ends. For an instant inside a month all histories are moved back by the time since the month
+began, so that the instant falls on a month end; a *shifted* month then runs from its day of one month to the same day
+of the next. What was won of a shifted month before the calendar's month end, on average over the last twelve, says how
+to cut the forecast at the calendar's months again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecasting.hazards import HORIZONS
+from forecasting.histories import WON, Floats, Times, month_start
+from forecasting.intervals import at_scores
+from forecasting.segments import Part
+from forecasting.study import Study
+
+CUT_MONTHS = 12
+CUT_WORTH = 6.0
+"""Average months' worth of the plain share of days in the share of value won before the month's end."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """An instant (naive, reporting time zone) inside a month. month: the running one; shift: time since it began;
+    shifted_as_of: the month number that ends with the instant once everything is moved back by `shift`."""
+
+    at: np.datetime64
+    month: int
+    shift: np.timedelta64
+    shifted_as_of: int
+
+
+def moment(at: np.datetime64) -> Moment:
+    """The running month at an instant; at a month's first instant that month, all of it ahead."""
+    month = int(at.astype("datetime64[M]").astype(np.int64)) + 1970 * 12
+    begun: np.datetime64 = month_start(month)[()]
+    return Moment(at, month, at - begun, month - 1)
+
+
+def shares_before_month_end(at: Times, value: Floats, now: Moment) -> float:
+    """Of the value won in the month that follows an instant like `now`, the share before the calendar month's end.
+
+    at, value: wins before `now`. Looks at the same day of the last 12 months, shrunk to the share of days."""
+    days = (month_start(now.month + 1) - now.at) / np.timedelta64(1, "D")
+    plain = float(np.clip(days / 30.4375, 0, 1))
+    before = whole = 0.0
+    for back in range(1, CUT_MONTHS + 1):
+        month = now.month - back
+        start, cut, end = month_start(month) + now.shift, month_start(month + 1), month_start(month + 1) + now.shift
+        if end > now.at:
+            continue
+        before += float(value[(at >= start) & (at < cut)].sum())
+        whole += float(value[(at >= start) & (at < end)].sum())
+    worth = CUT_WORTH * whole / CUT_MONTHS
+    return float(np.clip((before + worth * plain) / (whole + worth), 0, 1)) if whole > 0 else plain
+
+
+def cut_at_months(values: Floats, share: float) -> Floats:
+    """(9) of shifted months → (10) of calendar months 0 … 9; the tenth shifted month is taken to be like the ninth.
+
+    For means, and for the variances of independent deals, which a share of a month has in proportion as well."""
+    extended = np.append(values, values[-1])
+    return np.concatenate(([share * extended[0]], (1 - share) * extended[:-1] + share * extended[1:]))
+
+
+@dataclass(frozen=True)
+class Current:
+    """Per component the mean and [p10, p50, p90] of months 0 … 9: (10) and (10, 3)."""
+
+    mean: dict[str, Floats]
+    quantiles: dict[str, Floats]
+
+
+def current_of(part: Part, booked: Floats, share: float, shared: Floats, scores: Floats) -> Current:
+    """A vintage of shifted months as calendar months. booked: (10) won already, month 0 included; shared: (9) relative
+    deviation common to all deals; scores: (9, 3) calibrated scores of the shifted months."""
+    mean = {"booked": booked}
+    quantiles = {"booked": np.repeat(booked[:, None], 3, axis=1)}
+    by_month = np.vstack((scores[:1], scores))
+    common = np.concatenate((shared[:1], shared))
+    total, variance = booked.copy(), np.zeros(HORIZONS + 1)
+    for component in ("open_pipeline", "new_business"):
+        expected = cut_at_months(part.mean[component], share)
+        alone = part.deviation[component] ** 2 - (shared * part.mean[component]) ** 2
+        noise = cut_at_months(np.maximum(alone, 0), share)
+        mean[component] = expected
+        quantiles[component] = at_scores(expected, np.sqrt(noise + (common * expected) ** 2), by_month)
+        total, variance = total + expected, variance + noise
+    mean["total"] = total
+    # what is won already is certain: only the rest varies
+    rest = total - booked
+    quantiles["total"] = booked[:, None] + at_scores(rest, np.sqrt(variance + (common * rest) ** 2), by_month)
+    return Current(mean, quantiles)
+
+
+def booked_from(s: Study, now: Moment, segment: int | None = None) -> Floats:
+    """Won before `now` with revenue of the running month and the nine after it, (10). `s`: an unshifted study of what
+    had happened before `now`."""
+    ahead = s.spells.revenue_month - now.month
+    mine = (s.spells.end_kind == WON) & (ahead >= 0) & (ahead <= HORIZONS)
+    if segment is not None:
+        mine &= s.spells.last_segment == segment
+    return np.bincount(ahead[mine], s.spells.value[mine], HORIZONS + 1).astype(np.float64)

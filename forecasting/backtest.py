@@ -14,7 +14,6 @@ from forecasting.intervals import at_scores
 from forecasting.scores import pinball
 from forecasting.segments import COMPONENTS, Part, parts, whole
 from forecasting.simple import METHODS, simple_forecast
-from forecasting.spells import won_by_month
 from forecasting.study import Study
 from forecasting.vintage import METHOD, has_forecast, point
 
@@ -118,7 +117,9 @@ def _figures(
 def judged_rows(
     s: Study, rows: Iterable[Row], last_complete: int, others: dict[str, Study] | None = None
 ) -> list[Judged]:
-    """Vintages and simple methods against what came, for target months through last_complete."""
+    """Vintages and simple methods against what came, for target months through last_complete.
+
+    What came is what stands now: wins that were undone later are not in it."""
     rows = [row for row in rows if row.as_of + row.horizon <= last_complete]
     wins = {kind: _wins(study) for kind, study in ({"": s} | (others or {})).items()}
     found = [
@@ -131,11 +132,12 @@ def judged_rows(
     nothing = float("nan")
     for as_of in sorted({row.as_of for row in rows}):
         reach = min(HORIZONS, last_complete - as_of)
-        came = won_by_month(s.spells, as_of + 1, as_of + reach)
+        came = [float(wins[""].by_month[m][2].sum()) if m in wins[""].by_month else 0.0
+                for m in range(as_of + 1, as_of + reach + 1)]  # fmt: skip
         for method in METHODS:
             said = simple_forecast(s, as_of, method)
             found += [
-                Judged(as_of, h + 1, "total", "all", "all", method, float(said[h]), float(came[h]), *[nothing] * 3)
+                Judged(as_of, h + 1, "total", "all", "all", method, float(said[h]), came[h], *[nothing] * 3)
                 for h in range(reach)
             ]
     return found
@@ -151,7 +153,7 @@ class _Wins:
 
 def _wins(s: Study) -> _Wins:
     x = s.spells
-    won = np.flatnonzero(x.end_kind == WON)
+    won = np.flatnonzero((x.end_kind == WON) & x.stands)
     won = won[np.argsort(x.revenue_month[won], kind="stable")]
     months, starts = np.unique(x.revenue_month[won], return_index=True)
     groups = np.split(won, starts[1:]) if len(won) else []

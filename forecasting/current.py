@@ -37,7 +37,7 @@ class Moment:
 def moment(at: np.datetime64) -> Moment:
     """The running month at an instant; at a month's first instant that month, all of it ahead."""
     month = int(at.astype("datetime64[M]").astype(np.int64)) + 1970 * 12
-    begun: np.datetime64 = month_start(month)[()]
+    begun = at.astype("datetime64[M]").astype("datetime64[us]")
     return Moment(at, month, at - begun, month - 1)
 
 

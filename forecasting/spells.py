@@ -28,7 +28,8 @@ from forecasting.histories import (
 class Spells:
     """One entry a spell. start, end: months, end is NEVER while open; end_kind: WON, LOST or OPEN;
     revenue_month: month the won revenue belongs to (NEVER where not won); value: won amount (0 where not won or
-    unknown); segment: code at the start; last_segment: code at its end; deal: code of the deal."""
+    unknown); segment: code at the start; last_segment: code at its end; deal: code of the deal;
+    stands: not undone by a later row (reopened, lost or deleted after the win), as the whole data tells it."""
 
     deal: Ints
     start: Ints
@@ -38,6 +39,7 @@ class Spells:
     value: Floats
     segment: Ints
     last_segment: Ints
+    stands: Bools
 
     def __len__(self) -> int:
         return len(self.deal)
@@ -93,8 +95,22 @@ def spells_of(h: Histories) -> tuple[Spells, Ints]:
     wins = closing[h.kind[closing] == WON]
     revenue_month[spell[wins]] = h.revenue_month[wins]
     value[spell[wins]] = np.nan_to_num(h.amount[wins])
+    deals = h.deal[at_start]
+    last = np.ones(size, dtype=bool)
+    last[:-1] = deals[1:] != deals[:-1]
+    newest = np.ones(n, dtype=bool)
+    newest[:-1] = h.deal[1:] != h.deal[:-1]
+    stands = last & (h.kind[newest][np.searchsorted(h.deal[newest], deals)] == end_kind) if size else last
     found = Spells(
-        h.deal[at_start], months[at_start], end, end_kind, revenue_month, value, h.segment[at_start], last_segment
+        h.deal[at_start],
+        months[at_start],
+        end,
+        end_kind,
+        revenue_month,
+        value,
+        h.segment[at_start],
+        last_segment,
+        stands,
     )
     return found, np.where(member, spell, -1)
 

@@ -47,3 +47,15 @@ def test_the_panel_tells_what_was_known_at_each_month_end():
 def test_a_study_ends_where_it_is_told():
     s = study(of([(0, "2026-01-10", 1, "open", 1.0)]), JAN + 3)
     assert s.panel.month.tolist() == [JAN, JAN + 1, JAN + 2, JAN + 3]
+
+
+def test_a_win_that_was_undone_no_longer_stands():
+    h = of([
+        (0, "2026-01-10", 1, "open", 10.0), (0, "2026-02-05", 9, "won", 10.0),
+        (1, "2026-01-10", 1, "open", 20.0), (1, "2026-02-05", 9, "won", 20.0), (1, "2026-03-01", 8, "lost", 20.0),
+        (2, "2026-01-10", 1, "open", 30.0), (2, "2026-02-05", 9, "won", 30.0), (2, "2026-03-01", 2, "open", 30.0),
+        (2, "2026-04-01", 9, "won", 35.0),
+    ])  # fmt: skip
+    s = study(h, JAN + 5).spells
+    assert s.value[(s.end_kind == WON) & s.stands].tolist() == [10.0, 35.0]
+    assert s.value[s.end_kind == WON].tolist() == [10.0, 20.0, 30.0, 35.0]

@@ -38,10 +38,10 @@ kinds as (
 ),
 
 deletions as (
-    select deal_key, deleted_at as at, true as is_deleted
+    select deal_key, deleted_at as changed_at, true as is_deleted
     from {{ ref('int_deal_deletions') }}
     union all
-    select deal_key, restored_at as at, false as is_deleted
+    select deal_key, restored_at as changed_at, false as is_deleted
     from {{ ref('int_deal_deletions') }}
     where restored_at is not null
 ),
@@ -49,7 +49,7 @@ deletions as (
 -- edits before stages and deletions after them, where all happen at one instant
 changes as (
     select
-        deal_key, valid_from as at, 0 as rank, 0 as position, cast(null as varchar) as pipeline_key,
+        deal_key, valid_from as changed_at, 0 as rank, 0 as position, cast(null as varchar) as pipeline_key,
         cast(null as varchar) as stage_key, cast(null as varchar) as kind, cast(null as double) as probability,
         coalesce(cast(amount as varchar), '') as amount, coalesce(currency, '') as currency,
         coalesce(cast({{ to_reporting_date('close_date_at') }} as varchar), '') as close_date,
@@ -61,30 +61,30 @@ changes as (
         null, null, null
     from kinds
     union all
-    select deal_key, at, 2, 0, null, null, null, null, null, null, null, null, is_deleted
+    select deal_key, changed_at, 2, 0, null, null, null, null, null, null, null, null, is_deleted
     from deletions
 ),
 
 filled as (
     select
         deal_key,
-        at,
-        row_number() over (partition by deal_key, at order by rank desc, position desc) as age,
+        changed_at,
+        row_number() over (partition by deal_key, changed_at order by rank desc, position desc) as age,
         {%- for name in ['pipeline_key', 'stage_key', 'kind', 'probability', 'amount', 'currency', 'close_date',
                          'owner_key', 'is_deleted'] %}
-        {{ last_known(name, 'partition by deal_key order by at, rank, position') }} as {{ name }}
+        {{ last_known(name, 'partition by deal_key order by changed_at, rank, position') }} as {{ name }}
         {%- if not loop.last %},{% endif %}
         {%- endfor %}
     from changes
-    where at < {{ as_of() }}
+    where changed_at < {{ as_of() }}
 ),
 
 standing as (
     select
         filled.deal_key,
-        filled.at,
+        filled.changed_at,
         deals.source,
-        {{ to_reporting_date('filled.at') }} as day,
+        {{ to_reporting_date('filled.changed_at') }} as day,
         filled.pipeline_key,
         filled.stage_key,
         case when coalesce(filled.is_deleted, false) then 'lost' else filled.kind end as kind,
@@ -101,7 +101,7 @@ standing as (
 
 select
     standing.deal_key,
-    cast(standing.at at time zone '{{ var("reporting_timezone") }}' as timestamp) as happened_at,
+    cast(standing.changed_at at time zone '{{ var("reporting_timezone") }}' as timestamp) as happened_at,
     standing.stage_key,
     standing.kind,
     cast({{ converted(
@@ -109,7 +109,7 @@ select
     ) }} as double) as amount,
     standing.close_date,
     case
-        when standing.kind = 'won' then {{ month_of(closing_day('standing.close_date', 'standing.at')) }}
+        when standing.kind = 'won' then {{ month_of(closing_day('standing.close_date', 'standing.changed_at')) }}
     end as won_month,
     standing.probability,
     standing.pipeline_key,
@@ -118,7 +118,7 @@ select
 from standing
 left join {{ ref('int_deal_currencies') }} as currencies on standing.deal_key = currencies.deal_key
 left join {{ ref('dim_owners_history') }} as owners
-    on standing.owner_key = owners.owner_key and standing.at >= owners.valid_from
-    and (owners.valid_to is null or standing.at < owners.valid_to)
+    on standing.owner_key = owners.owner_key and standing.changed_at >= owners.valid_from
+    and (owners.valid_to is null or standing.changed_at < owners.valid_to)
 {{ join_rate('spot_rates', 'standing.source', 'standing.currency', "'spot'", 'standing.day') }}
 {{ join_rate('plan_rates', 'standing.source', 'standing.currency', "'plan'", 'standing.day') }}

@@ -95,7 +95,7 @@ explained as (
 )
 
 select
-    deal_key,
+    explained.deal_key,
     source,
     deal_name,
     pipeline_key,
@@ -115,14 +115,13 @@ select
     stage_p75_days,
     stall_after_days,
     is_stalled,
-    -- the forecast fills what is null
-    cast(null as double) as win_probability_30d,
-    cast(null as double) as win_probability_60d,
-    cast(null as double) as win_probability_90d,
-    cast(null as double) as win_probability_eventual,
-    cast(null as decimal(18, 2)) as expected_amount,
-    cast(null as date) as expected_close_month,
-    cast(null as double) as push_probability,
+    odds.win_30d as win_probability_30d,
+    odds.win_60d as win_probability_60d,
+    odds.win_90d as win_probability_90d,
+    odds.p_won as win_probability_eventual,
+    cast(odds.forecast as decimal(18, 2)) as expected_amount,
+    cast(odds.target_month as date) as expected_close_month,
+    odds.p_push as push_probability,
     close_date_pushes,
     last_contacted_at,
     days_since_activity,
@@ -135,8 +134,9 @@ select
             partition by is_fulfilment
             order by
                 len(reasons) > 0 desc, crm_weighted_amount desc nulls last, amount_reporting desc nulls last,
-                close_date asc nulls last, deal_key asc
+                close_date asc nulls last, explained.deal_key asc
         )
     end as integer) as priority_rank,
     source_url
 from explained
+left join {{ ref('int_forecast') }} as odds on explained.deal_key = odds.deal_key and odds.record = 'outlook'

@@ -1,0 +1,12 @@
+-- One row per deal open at the last month end and month after it: odds that the deal is won or lost in that month, or
+-- is still open at its end, and the revenue to be expected of it in that month.
+select
+    last_day(cast(as_of_month as date)) as as_of_month_end,
+    deal_key,
+    cast(target_month as date) as target_month,
+    p_won,
+    p_lost,
+    p_open,
+    cast(forecast as decimal(18, 2)) as expected_amount
+from {{ ref('int_forecast') }}
+where record = 'deal'

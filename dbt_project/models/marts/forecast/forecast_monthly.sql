@@ -1,0 +1,41 @@
+-- One row per month end, target month 1 … 9 months after it, component and segment: the vintage of that month end.
+-- Until a month is closed (`funnel close`) its vintage is computed anew at each run from what had happened by then.
+with
+
+figures as (
+    select *
+    from {{ ref('int_forecast') }}
+    where record = 'vintage'
+),
+
+targets as (
+    select month, case level when 'company' then 'all' else level end as segment_type, target_key, quota
+    from {{ ref('fct_targets') }}
+    where level in ('company', 'pipeline', 'team')
+)
+
+select
+    last_day(cast(figures.as_of_month as date)) as as_of_month_end,
+    cast(figures.target_month as date) as target_month,
+    figures.component,
+    figures.segment_type,
+    figures.segment,
+    cast(figures.horizon_months as integer) as horizon_months,
+    cast(figures.forecast as decimal(18, 2)) as expected_revenue,
+    cast(figures.p10 as decimal(18, 2)) as p10,
+    cast(figures.p50 as decimal(18, 2)) as p50,
+    cast(figures.p90 as decimal(18, 2)) as p90,
+    '{{ var("reporting_currency") }}' as currency,
+    case when figures.component = 'total' then targets.quota end as quota_amount,
+    cast(figures.crm_weighted as decimal(18, 2)) as crm_weighted_amount,
+    cast(figures.naive as decimal(18, 2)) as naive_amount,
+    figures.method_version,
+    {{ as_of() }} as known_at,
+    cast(null as timestamptz) as frozen_at,
+    figures.is_within_calibration = 1 as is_within_calibration,
+    coalesce(figures.as_of_month < clock.first_landed_at, true) as is_reconstructed
+from figures
+cross join {{ ref('int_forecast_clock') }} as clock
+left join targets
+    on cast(figures.target_month as date) = targets.month and figures.segment_type = targets.segment_type
+    and figures.segment = targets.target_key

@@ -1,0 +1,55 @@
+-- Invariant 7: booked + open + new = total; segments of one type add up to the company; p10 <= p50 <= p90; nine months
+-- each; odds of a deal add up to 1. Money is rounded once a row, so a sum may be a cent a row off.
+with
+
+vintages as (
+    select * from {{ ref('forecast_monthly') }}
+),
+
+components as (
+    select as_of_month_end, target_month, segment_type, segment,
+        sum(case when component = 'total' then -expected_revenue else expected_revenue end) as gap
+    from vintages
+    group by 1, 2, 3, 4
+),
+
+segments as (
+    select as_of_month_end, target_month, component, segment_type, count(*) as parts, sum(expected_revenue) as expected
+    from vintages
+    group by 1, 2, 3, 4
+),
+
+months as (
+    select as_of_month_end, component, segment_type, segment
+    from vintages
+    group by 1, 2, 3, 4
+    having count(*) <> 9 or min(horizon_months) <> 1 or max(horizon_months) <> 9
+),
+
+odds as (
+    select deal_key
+    from {{ ref('forecast_deal_months') }}
+    group by 1
+    having abs(sum(p_won) + sum(p_lost) + min_by(p_open, -epoch(target_month)) - 1) > 1e-9
+)
+
+select 'components' as rule, as_of_month_end, cast(target_month as varchar) as what
+from components
+where abs(gap) > 0.02
+union all
+select 'segments', parts.as_of_month_end, parts.target_month || ' ' || parts.component || ' ' || parts.segment_type
+from segments as parts
+inner join segments as company
+    on parts.as_of_month_end = company.as_of_month_end and parts.target_month = company.target_month
+    and parts.component = company.component and company.segment_type = 'all'
+where abs(parts.expected - company.expected) > 0.01 * parts.parts
+union all
+select 'order', as_of_month_end, target_month || ' ' || component || ' ' || segment
+from vintages
+where p10 > p50 or p50 > p90 or p10 < 0
+union all
+select 'nine months', as_of_month_end, component || ' ' || segment
+from months
+union all
+select 'odds', null, deal_key
+from odds

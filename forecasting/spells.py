@@ -15,6 +15,7 @@ from forecasting.histories import (
     NO_MONTH,
     OPEN,
     WON,
+    Bools,
     Floats,
     Histories,
     Ints,

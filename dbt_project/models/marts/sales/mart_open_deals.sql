@@ -119,8 +119,8 @@ select
     odds.win_60d as win_probability_60d,
     odds.win_90d as win_probability_90d,
     odds.p_won as win_probability_eventual,
-    cast(odds.forecast as decimal(18, 2)) as expected_amount,
-    cast(odds.target_month as date) as expected_close_month,
+    odds.expected_amount,
+    odds.likeliest_month as expected_close_month,
     odds.p_push as push_probability,
     close_date_pushes,
     last_contacted_at,
@@ -139,4 +139,4 @@ select
     end as integer) as priority_rank,
     source_url
 from explained
-left join {{ ref('int_forecast') }} as odds on explained.deal_key = odds.deal_key and odds.record = 'outlook'
+left join {{ ref('int_deal_outlook') }} as odds on explained.deal_key = odds.deal_key

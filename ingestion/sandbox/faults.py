@@ -1,11 +1,13 @@
 """Faults on request: rules that make chosen answers fail, and records or schemas that are wrong.
 
 A rule: {"kind", "match": substring of path?query, "method", "nth": n | "every": n, "times": n, …}; without nth and
-every it strikes each matching request, `times` of them (all when absent; nth: once).
+every it strikes each matching request, `times` of them (all when absent; nth: once). A rule with an `every` above 1
+lets an address through that failed IN_A_ROW times: else threads in step could meet it at every try of one of them.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from threading import Lock
 from typing import Any
 
@@ -28,6 +30,7 @@ KINDS = {
     "401": "token expired", "403_scope": "missing `scope`", "slow": "answers after `seconds` (default 2)",
 }  # fmt: skip
 _HTML = "<html><head><title>502 Bad Gateway</title></head><body><center>cloudflare</center></body></html>"
+IN_A_ROW = 3
 BAD = {"bad_number": ("amount", "12,5 Mio"), "bad_date": ("closedate", "31/31/2026")}
 
 
@@ -38,6 +41,7 @@ class Faults:
         self._lock = Lock()
         self.rules: list[dict[str, Any]] = []
         self.struck: list[dict[str, Any]] = []
+        self._in_a_row: Counter[tuple[str, str]] = Counter()
 
     def add(self, kind: str, **rule: Any) -> dict[str, Any]:
         """ValueError for an unknown kind."""
@@ -53,10 +57,12 @@ class Faults:
         with self._lock:
             self.rules.clear()
             self.struck.clear()
+            self._in_a_row.clear()
 
     def strike(self, method: str, target: str) -> list[dict[str, Any]]:
         with self._lock:
             hits = [rule for rule in self.rules if self._hits(rule, method, target)]
+            self._in_a_row[method, target] = self._in_a_row[method, target] + 1 if hits else 0
             self.struck += [{"kind": rule["kind"], "request": f"{method} {target.partition('?')[0]}"} for rule in hits]
             return hits
 
@@ -68,7 +74,7 @@ class Faults:
             return False
         if "nth" in rule and not rule["nth"] <= rule["seen"] < rule["nth"] + rule["times"]:
             return False
-        if "every" in rule and rule["seen"] % rule["every"]:
+        if (every := rule.get("every", 1)) > 1 and (rule["seen"] % every or self._in_a_row[method, target] >= IN_A_ROW):
             return False
         rule["hits"] += 1
         return True

@@ -20,7 +20,7 @@ from ingestion.sandbox.model import BULK, Change
 from ingestion.sandbox.serve import Sandbox
 from ingestion.sandbox.world import World
 from ingestion.settings import Settings, load_settings
-from ingestion.sources.hubspot import VENDOR
+from ingestion.sources.hubspot import VENDOR, walk
 from ingestion.sources.hubspot.extract import absent_by
 from ingestion.sources.hubspot.state import Listing
 from ingestion.stream import StreamReport
@@ -37,7 +37,9 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """Its line counts as quick, however busy this machine is: a slow one is walked by other requests."""
+    monkeypatch.setattr(walk, "SLOW_ANSWER", 60.0)
     with Sandbox(World(seed=11, deals=150), rate=None, search_rate=None) as running:
         yield running
 

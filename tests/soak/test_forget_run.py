@@ -18,14 +18,15 @@ from ingestion.sandbox.model import iso
 from orchestration import warehouse
 from orchestration.home import Home
 from orchestration.rollback import check_whole
-from tests.orchestration.test_undo_run import (  # noqa: F401 fixtures, and the test that leaves publishing on hold
+from tests.orchestration.test_undo_run import (  # noqa: F401 fixtures, and the tests that leave publishing on hold
     Funnel,
     Place,
     current,
     funnel,
     place,
     ran,
-    test_changed_category_is_seen_before_publishing_undone_and_published_after_release,
+    test_changed_category_and_own_models_are_seen_before_publishing,
+    test_held_released_published_with_own_models_and_rolled_back_to_the_byte,
 )
 
 

@@ -211,3 +211,13 @@ def test_silent_edits_come_through_the_control_endpoint(fresh):
     assert world.view("deals").modified[deal] == modified
     fresh.post("/_sandbox/mutate", about | {"action": "unlink", "to": "contacts", "to_id": str(person)})
     assert ("contacts", person) not in [link[1:] for link in world.objects["deals"][deal].links]
+
+
+def test_every_other_never_starves_one_address(fresh):
+    """Two clients in step: each try of the second is the rule's next hit, until it has failed three times running."""
+    fresh.sandbox.faults.add("500", every=2, match="/crm/")
+    statuses = []
+    for _ in range(5):
+        assert fresh.get("/crm/v3/objects/contacts").status_code == 200
+        statuses.append(fresh.get(DEALS).status_code)
+    assert statuses == [500, 500, 500, 200, 500]

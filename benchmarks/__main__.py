@@ -1,17 +1,22 @@
-"""`make bench`: every measurement, or those named: `make bench ARGS=extraction`. `big` runs only when it is named."""
+"""`make bench`: every measurement, or those named: `make bench ARGS=extraction`. `big` runs only when it is named.
+
+Numbers after `forecast` are seeds of its worlds: `make bench ARGS="forecast 31 32"`.
+"""
 
 from __future__ import annotations
 
 import importlib
 import sys
 
-ALL = ("warehouse", "refresh", "extraction", "lead_priority")
+ALL = ("warehouse", "refresh", "extraction", "lead_priority", "forecast")
 
 
 def main() -> None:
-    for name in sys.argv[1:] or ALL:
+    numbers = [argument for argument in sys.argv[1:] if argument.isdigit()]
+    for name in [argument for argument in sys.argv[1:] if argument not in numbers] or ALL:
         print(f"# {name}", flush=True)
-        importlib.import_module(f"benchmarks.{name}").main()
+        module = importlib.import_module(f"benchmarks.{name}")
+        module.main(numbers) if name == "forecast" else module.main()
 
 
 if __name__ == "__main__":

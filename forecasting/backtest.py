@@ -11,6 +11,7 @@ from forecasting.calibration import interval_scores, is_within_calibration
 from forecasting.hazards import HORIZONS
 from forecasting.histories import NEVER, WON, Bools, Floats, Ints
 from forecasting.intervals import at_scores
+from forecasting.notes import notes
 from forecasting.scores import pinball
 from forecasting.segments import COMPONENTS, Part, parts, whole
 from forecasting.simple import METHODS, simple_forecast
@@ -39,6 +40,7 @@ class Row:
     naive: float
     is_within_calibration: bool
     method_version: str
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -83,22 +85,22 @@ def vintage_rows(
     p = point(s, as_of)
     scores = interval_scores(s, as_of)
     inside = is_within_calibration(s, as_of)
-    version = METHOD + ("-cold" if p.is_cold else "")
+    version, note = METHOD + ("-cold" if p.is_cold else ""), notes(s, p)
     weighted, naive = simple_forecast(s, as_of, "weighted_pipeline"), simple_forecast(s, as_of, "naive")
-    found = list(_figures(as_of, whole(p), "all", "all", scores, (weighted, naive), inside, version))
+    found = list(_figures(as_of, whole(p), "all", "all", scores, (weighted, naive), inside, version, note))
     splits = {segment_type: s} | (others or {})
     unknown = np.full(HORIZONS, np.nan)
     for kind, split in splits.items():
         if others is None and len(split.histories.segments) == 1:
             continue  # a file with one segment needs no second copy of the same figures
         for name, part in zip(split.histories.segments, parts(split, p), strict=True):
-            found += _figures(as_of, part, kind, name, scores, (unknown, unknown), inside, version)
+            found += _figures(as_of, part, kind, name, scores, (unknown, unknown), inside, version, note)
     return found
 
 
 def _figures(
     as_of: int, part: Part, segment_type: str, segment: str, scores: Floats, beside: tuple[Floats, Floats],
-    inside: Bools, version: str,
+    inside: Bools, version: str, note: str | None,
 ) -> Iterator[Row]:  # fmt: skip
     for component in COMPONENTS:
         mean = part.mean[component]
@@ -110,7 +112,7 @@ def _figures(
             crm, naive = (float(b[h]) if component == "total" else float("nan") for b in beside)
             yield Row(
                 as_of, h + 1, component, segment_type, segment, float(mean[h]), low, middle, high,
-                crm, naive, bool(inside[h]), version,
+                crm, naive, bool(inside[h]), version, note,
             )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from forecasting.histories import (
     month_of,
     month_start,
 )
+from forecasting.notes import notes
 from forecasting.segments import COMPONENTS, Part, parts, whole
 from forecasting.study import Study, study
 from forecasting.vintage import METHOD, has_forecast, point
@@ -37,6 +38,7 @@ COLUMNS: dict[str, str] = {
     "p90": "float", "actual": "float", "crm_weighted": "float", "naive": "float", "is_within_calibration": "float",
     "method_version": "str", "deal_key": "str", "p_won": "float", "p_lost": "float", "p_open": "float",
     "win_30d": "float", "win_60d": "float", "win_90d": "float", "amount_if_won": "float", "p_push": "float",
+    "note": "str",
 }  # fmt: skip
 """Columns of the result and what they hold (flags as 0 and 1). `record` says which of them a row uses: vintage,
 judged, deal (per deal and month), outlook (per deal), current, owner."""
@@ -120,8 +122,9 @@ def _vintages(rows: Sequence[Row]) -> Chunk:
     own = {name: np.array([getattr(row, field) for row in rows], dtype=float) for name, field in names.items()}
     inside = np.array([row.is_within_calibration for row in rows], dtype=float)
     versions = np.array([row.method_version for row in rows], dtype=object)
+    told = np.array([row.note for row in rows], dtype=object)
     return _figures("vintage", rows) | own | {"method": "funnel", "is_within_calibration": inside,
-                                              "method_version": versions}  # fmt: skip
+                                              "method_version": versions, "note": told}  # fmt: skip
 
 
 def _judged(rows: Sequence[Judged]) -> Chunk:
@@ -163,7 +166,8 @@ def current_chunks(w: Warehouse) -> list[Chunk]:
         return []
     p, scores = point(s, now.shifted_as_of), interval_scores(s, now.shifted_as_of)
     inside = is_within_calibration(s, now.shifted_as_of).astype(float)
-    same = {"method": "funnel", "method_version": METHOD + ("-cold" if p.is_cold else "")}
+    version = METHOD + ("-cold" if p.is_cold else "")
+    same = {"method": "funnel", "method_version": version, "note": notes(s, p)}
     won = w.by_pipeline.kind == WON
     share = shares_before_month_end(w.by_pipeline.at[won], np.nan_to_num(w.by_pipeline.amount[won]), now)
     horizon = np.arange(HORIZONS + 1)

@@ -23,7 +23,8 @@ select
     case when figures.component = 'total' then targets.quota end as quota_amount,
     figures.method_version,
     {{ as_of() }} as known_at,
-    figures.is_within_calibration = 1 as is_within_calibration
+    figures.is_within_calibration = 1 as is_within_calibration,
+    figures.note
 from figures
 left join {{ ref('fct_targets') }} as targets
     on cast(figures.target_month as date) = targets.month and figures.segment = targets.target_key

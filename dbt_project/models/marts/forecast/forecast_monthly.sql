@@ -33,7 +33,8 @@ select
     {{ as_of() }} as known_at,
     cast(null as timestamptz) as frozen_at,
     figures.is_within_calibration = 1 as is_within_calibration,
-    coalesce(figures.as_of_month < clock.first_landed_at, true) as is_reconstructed
+    coalesce(figures.as_of_month < clock.first_landed_at, true) as is_reconstructed,
+    figures.note
 from figures
 cross join {{ ref('int_forecast_clock') }} as clock
 left join targets

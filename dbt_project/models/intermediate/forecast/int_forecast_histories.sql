@@ -57,11 +57,14 @@ changes as (
     from {{ ref('int_deal_states') }}
     union all
     select
-        deal_key, entered_at, 1, visit_number, pipeline_key, stage_key, kind, coalesce(probability, -1), null, null,
-        null, null, null
+        deal_key, entered_at as changed_at, 1 as rank, visit_number as position, pipeline_key, stage_key, kind,
+        coalesce(probability, -1) as probability, null as amount, null as currency, null as close_date,
+        null as owner_key, null as is_deleted
     from kinds
     union all
-    select deal_key, changed_at, 2, 0, null, null, null, null, null, null, null, null, is_deleted
+    select
+        deal_key, changed_at, 2 as rank, 0 as position, null as pipeline_key, null as stage_key, null as kind,
+        null as probability, null as amount, null as currency, null as close_date, null as owner_key, is_deleted
     from deletions
 ),
 

@@ -13,11 +13,11 @@ by_segment as (
     from won
     group by 1
     union all
-    select month, 'pipeline', pipeline_key, sum(amount_reporting)
+    select month, 'pipeline' as segment_type, pipeline_key as segment, sum(amount_reporting) as won_amount_now
     from won
     group by 1, 3
     union all
-    select month, 'team', team_key, sum(amount_reporting)
+    select month, 'team' as segment_type, team_key as segment, sum(amount_reporting) as won_amount_now
     from won
     group by 1, 3
 )

@@ -34,7 +34,7 @@ select
     abs(cast(forecast - actual as double) / nullif(cast(actual as double), 0)) as absolute_percentage_error,
     actual between cast(p10 as decimal(18, 2)) and cast(p90 as decimal(18, 2)) as is_covered,
     {%- for column, level in [('p10', 0.1), ('p50', 0.5), ('p90', 0.9)] %}
-    greatest({{ level }} * (actual - {{ column }}), ({{ level }} - 1) * (actual - {{ column }})) as pinball_{{ column }},
+    greatest({{ level }} * (actual - {{ column }}), {{ level - 1 }} * (actual - {{ column }})) as pinball_{{ column }},
     {%- endfor %}
     'backtest' as origin
 from judged

@@ -49,7 +49,8 @@ measured as (
         told.tells_contacts and activity.last_contacted_at is null as is_never_contacted,
         case
             when told.tells_plans then coalesce(activity.next_activity_at >= {{ as_of() }}, false)
-        end as has_next_step
+        end as has_next_step,
+        odds.win_30d, odds.win_60d, odds.win_90d, odds.p_won, odds.p_push, odds.expected_amount, odds.likeliest_month
     from {{ ref('dim_deals') }} as deals
     inner join {{ ref('fct_stage_transitions') }} as stays on deals.deal_key = stays.deal_key and stays.is_current
     inner join {{ ref('int_deals') }} as activity on deals.deal_key = activity.deal_key
@@ -59,6 +60,7 @@ measured as (
     left join {{ ref('dim_owners') }} as owners on deals.owner_key = owners.owner_key
     left join times on deals.stage_key = times.stage_key
     left join stage_days on deals.stage_key = stage_days.stage_key
+    left join {{ ref('int_deal_outlook') }} as odds on deals.deal_key = odds.deal_key
     where deals.is_open and not deals.is_deleted
 ),
 
@@ -95,7 +97,7 @@ explained as (
 )
 
 select
-    explained.deal_key,
+    deal_key,
     source,
     deal_name,
     pipeline_key,
@@ -115,13 +117,13 @@ select
     stage_p75_days,
     stall_after_days,
     is_stalled,
-    odds.win_30d as win_probability_30d,
-    odds.win_60d as win_probability_60d,
-    odds.win_90d as win_probability_90d,
-    odds.p_won as win_probability_eventual,
-    odds.expected_amount,
-    odds.likeliest_month as expected_close_month,
-    odds.p_push as push_probability,
+    win_30d as win_probability_30d,
+    win_60d as win_probability_60d,
+    win_90d as win_probability_90d,
+    p_won as win_probability_eventual,
+    expected_amount,
+    likeliest_month as expected_close_month,
+    p_push as push_probability,
     close_date_pushes,
     last_contacted_at,
     days_since_activity,
@@ -134,9 +136,8 @@ select
             partition by is_fulfilment
             order by
                 len(reasons) > 0 desc, crm_weighted_amount desc nulls last, amount_reporting desc nulls last,
-                close_date asc nulls last, explained.deal_key asc
+                close_date asc nulls last, deal_key asc
         )
     end as integer) as priority_rank,
     source_url
 from explained
-left join {{ ref('int_deal_outlook') }} as odds on explained.deal_key = odds.deal_key

@@ -15,8 +15,8 @@ BAND = (0.60, 0.95)
 """Share of matured targets inside [p10, p90] that still counts as calibrated."""
 WINDOW = 24
 """Month ends looked back at."""
-ENOUGH = 8
-"""Matured targets below which nothing can be said."""
+ENOUGH = 12
+"""Month ends with a matured target below which nothing can be said: targets of one month end err together."""
 
 
 def interval_scores(s: Study, as_of: int) -> Floats:
@@ -47,7 +47,6 @@ def is_within_calibration(s: Study, as_of: int) -> Bools:
     n, inside = covered(s, as_of)
     good = np.ones(HORIZONS, dtype=bool)
     for band in (slice(0, 3), slice(3, HORIZONS)):
-        total = n[band].sum()
-        if total >= ENOUGH:
-            good[band] = BAND[0] <= inside[band].sum() / total <= BAND[1]
+        if n[band].max() >= ENOUGH:
+            good[band] = BAND[0] <= inside[band].sum() / n[band].sum() <= BAND[1]
     return good

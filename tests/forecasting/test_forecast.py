@@ -5,6 +5,7 @@ import pytest
 from lifelines import AalenJohansenFitter
 
 from benchmarks.forecast_worlds import KINDS
+from forecasting import calibration
 from forecasting.backtest import default_origins, judged_rows, vintage_rows
 from forecasting.hazards import HORIZONS, fit_hazards, outcome_probabilities
 from forecasting.histories import LOST, NO_MONTH, OPEN, WON, histories, month_number, month_start
@@ -192,3 +193,12 @@ def test_it_beats_the_simple_methods_where_there_is_something_to_know(kind):
             error[row.method] = error.get(row.method, 0.0) + abs(row.forecast - row.actual)
     assert error["funnel"] < 0.95 * min(error[m] for m in ("naive", "mean_3m", "mean_6m", "mean_12m", "seasonal_naive"))
     assert error["funnel"] < 0.6 * error["weighted_pipeline"]
+
+
+@pytest.mark.parametrize(("covered", "said"), [(0.5, False), (0.8, True), (1.0, False)])
+def test_calibration_is_called_lost_only_outside_its_band(monkeypatch, covered, said):
+    s = study(generated("sparse"), last_month(generated("sparse")))
+    monkeypatch.setattr(calibration, "covered", lambda *_: (np.full(HORIZONS, 12.0), np.full(HORIZONS, 12.0 * covered)))
+    assert calibration.is_within_calibration(s, last_month(generated("sparse"))).tolist() == [said] * HORIZONS
+    monkeypatch.setattr(calibration, "covered", lambda *_: (np.full(HORIZONS, 11.0), np.full(HORIZONS, 11.0 * covered)))
+    assert calibration.is_within_calibration(s, last_month(generated("sparse"))).all()

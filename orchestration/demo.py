@@ -109,6 +109,7 @@ def _show(settings: Settings, source: StandIn, deals: int) -> int:
     equal = demo_figures.proof(published / "funnel.duckdb", source, settings.home)
     demo_figures.sales(published / "funnel.duckdb")
     demo_figures.stages(published / "funnel.duckdb")
+    demo_figures.forecast(published / "funnel.duckdb")
     refused = _corrupt(settings)
     _where(settings, published)
     print(f"Done in {time.monotonic() - started:.0f} s.")

@@ -94,11 +94,41 @@ def stages(database: Path) -> None:
                   count(*) filter (t.transition_type = 'backward') as backward,
                   median(t.duration_seconds) / 86400 as days
            from marts.fct_stage_transitions t join marts.dim_stages s on s.stage_key = t.to_stage_key
-           where s.is_open group by s.stage_key, s.stage_name, s.stage_category order by entered desc limit 8""",
+           where s.is_open group by s.stage_key, s.stage_name, s.stage_category order by entered desc limit 6""",
     )
     print("\n  stage                       category        entered  backward  median days")
     for name, category, entered, backward, days in rows:
         print(f"  {name:<26}  {category:<14}  {entered:>7,}  {backward:>8,}  {days or 0:>11.1f}")
+
+
+def forecast(database: Path) -> None:
+    """The running month and the three after it: what is won already, what open deals and new ones should bring, and
+    the range that holds eight times in ten; then how far off the same forecast was on past months."""
+    rows = _rows(
+        database,
+        """select strftime(target_month, '%Y-%m') as month,
+                  sum(expected_revenue) filter (component = 'booked') as booked,
+                  sum(expected_revenue) filter (component = 'open_pipeline') as opened,
+                  sum(expected_revenue) filter (component = 'new_business') as new,
+                  sum(expected_revenue) filter (component = 'total') as total,
+                  max(p10) filter (component = 'total') as low, max(p90) filter (component = 'total') as high
+           from marts.forecast_current where segment_type = 'all' and horizon_months <= 3 group by 1 order by 1""",
+    )
+    if not rows:
+        return
+    print("\n  forecast      booked   open deals    new deals     expected    8 times in 10 between")
+    for month, *figures in rows:
+        booked, opened, new, total, low, high = (f"{figure:>11,.0f}" for figure in figures)
+        print(f"  {month}   {booked}  {opened}  {new}  {total}  {low} and {high.strip()}")
+    judged = _rows(
+        database,
+        """select method, sum(abs(error)) / sum(actual) as wape from marts.forecast_accuracy_monthly
+           where component = 'total' and segment_type = 'all' and horizon_months <= 3
+             and method in ('funnel', 'naive', 'mean_12m', 'weighted_pipeline') group by 1 order by 2""",
+    )
+    if judged:
+        told = ", ".join(f"{method} {wape:.0%}" for method, wape in judged)
+        print(f"  error of past forecasts one to three months ahead (WAPE): {told}")
 
 
 def _share(value: float | None) -> str:

@@ -20,6 +20,7 @@ from benchmarks.forecast_worlds import KINDS, world
 from forecasting.backtest import default_origins, judged_rows, vintage_rows
 from forecasting.histories import WON, Histories, month_number, month_of, month_start
 from forecasting.intervals import LEVELS
+from forecasting.periods import PeriodRow, vintage_periods
 from forecasting.scores import Summary
 from forecasting.study import Study, study
 from forecasting.vintage import point, quantiles
@@ -43,8 +44,9 @@ TIMED_ORIGINS = 30
 
 @dataclass(frozen=True)
 class Case:
-    """One world or data set. measures: by method and band; floor: WAPE no method gets much below; gap: largest relative
-    difference between a vintage of data cut at its month end and the same asked of the whole data."""
+    """One world or data set. measures: by method and band; floor: WAPE no method gets much below; gap: largest
+    relative difference between a vintage of data cut at its month end and the same asked of the whole data; spans:
+    quarters, years and runs of months that are over."""
 
     name: str
     group: str
@@ -54,6 +56,7 @@ class Case:
     measures: dict[str, dict[str, Summary]]
     floor: float
     gap: float
+    spans: tuple[PeriodRow, ...] = ()
 
     def ratio(self, band: str, *methods: str) -> float:
         """WAPE over the lowest WAPE of those methods."""
@@ -131,6 +134,7 @@ def case(name: str, group: str, s: Study, origins: range, last: int) -> Case:
     return Case(
         name, group, len(np.unique(s.histories.deal)), float(wins), len(origins), measures(judged),
         float(0.8 * np.sqrt((1 + variation**2) / wins)), cut_gap(s, origins[len(origins) // 2]),
+        tuple(row for o in origins for row in vintage_periods(s, o, 1, last) if row.period.last <= last),
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.forecast import BANDS, Case, Line
+from forecasting.periods import PeriodRow
 
 HEAD = """# How good the forecast is
 
@@ -21,6 +22,19 @@ simple" is the lowest afterwards of naive, mean of 3, 6, 12 months and seasonal 
   probability would still err by: a figure far below it would be a leak.
 """
 
+SPANS = [
+    "## Quarters, years and runs of months",
+    "",
+    "How often the sum that came lay between p10 and p90 of `forecast_periods` (a quarter or year that has begun",
+    "counts with what was won of it so far). Overlapping sums are few independent ones: single cells scatter widely.",
+    "",
+]
+KINDS = {
+    "3 months": ("cumulative", 3), "6 months": ("cumulative", 6), "9 months": ("cumulative", 9),
+    "fiscal quarter": ("fiscal_quarter", 3), "fiscal year": ("fiscal_year", 12),
+}  # fmt: skip
+"""Columns of the table of periods: kind and length in months."""
+
 
 def page(cases: Sequence[Case], lines: Sequence[Line], seeds: Sequence[int]) -> str:
     """The whole page."""
@@ -29,6 +43,7 @@ def page(cases: Sequence[Case], lines: Sequence[Line], seeds: Sequence[int]) -> 
         "## Figures to reach", "", *_reached(lines), "", *_missed(lines), *_floor(cases),
         *(text for band in BANDS for text in (f"## Months {band}, WAPE by method", "", *_methods(cases, band), "")),
         *(text for band in BANDS for text in (f"## Months {band}, the forecast itself", "", *_own(cases, band), "")),
+        *_spans(cases),
     ])  # fmt: skip
 
 
@@ -86,3 +101,25 @@ def _own(cases: Sequence[Case], band: str) -> list[str]:
             f"{mine.below:.0%} | {mine.above:.0%} | {mine.pinball:,.0f} | {mine.pinball / simple:.2f} |"
         )
     return head + rows
+
+
+def _spans(cases: Sequence[Case]) -> list[str]:
+    if not any(c.spans for c in cases):
+        return []
+    found = {c.name: [_held(c.spans, *kind) for kind in KINDS.values()] for c in cases}
+    worlds = np.array([found[c.name] for c in cases if c.group != "real"])
+    rows = {**found, **({"worlds, pooled": np.nanmean(worlds, axis=0).tolist()} if len(worlds) else {})}
+    return [*SPANS, "| | " + " | ".join(KINDS) + " |", "|---" * (len(KINDS) + 1) + "|"] + [
+        f"| {name} | " + " | ".join("" if np.isnan(v) else f"{v:.0%}" for v in held) + " |"
+        for name, held in rows.items()
+    ]
+
+
+def _held(spans: Sequence[PeriodRow], kind: str, length: int) -> float:
+    """Share inside [p10, p90]; NaN where none is over."""
+    mine = [
+        row.p10 <= row.actual <= row.p90
+        for row in spans
+        if row.period.kind == kind and row.period.last - row.period.first + 1 == length and row.period.is_whole
+    ]
+    return float(np.mean(mine)) if mine else float("nan")

@@ -25,7 +25,9 @@ from forecasting.histories import (
     month_start,
 )
 from forecasting.notes import notes
-from forecasting.segments import COMPONENTS, Part, parts, whole
+from forecasting.periods import PeriodRow, Won, current_periods, each_part, period_columns, vintage_periods
+from forecasting.segments import COMPONENTS, Part
+from forecasting.simulation import grid
 from forecasting.study import Study, study
 from forecasting.vintage import METHOD, has_forecast, point
 
@@ -38,10 +40,10 @@ COLUMNS: dict[str, str] = {
     "p90": "float", "actual": "float", "crm_weighted": "float", "naive": "float", "is_within_calibration": "float",
     "method_version": "str", "deal_key": "str", "p_won": "float", "p_lost": "float", "p_open": "float",
     "win_30d": "float", "win_60d": "float", "win_90d": "float", "amount_if_won": "float", "p_push": "float",
-    "note": "str",
+    "note": "str", "period_type": "str", "last_month": "date", "is_whole": "float", "so_far": "float",
 }  # fmt: skip
 """Columns of the result and what they hold (flags as 0 and 1). `record` says which of them a row uses: vintage,
-judged, deal (per deal and month), outlook (per deal), current, owner."""
+judged, deal (per deal and month), outlook (per deal), current, owner, period, current_period."""
 Chunk = dict[str, Any]
 """Columns of some records: arrays of one length, or one value for all of them."""
 
@@ -59,11 +61,12 @@ class Warehouse:
     close_date: Times
 
 
-def forecast_table(columns: Mapping[str, Any], as_of: np.datetime64) -> dict[str, np.ndarray]:
+def forecast_table(columns: Mapping[str, Any], as_of: np.datetime64, fiscal_start: int = 1) -> dict[str, np.ndarray]:
     """All records of the forecast as columns (see COLUMNS).
 
     columns: those of int_forecast_histories as arrays (times naive, in the reporting time zone; amounts in the
-    reporting currency); as_of: naive, too. An empty input gives empty columns.
+    reporting currency); as_of: naive, too; fiscal_start: month the fiscal year starts in. An empty input gives empty
+    columns.
     """
     if not len(columns["deal_key"]):
         return as_columns([])
@@ -76,7 +79,9 @@ def forecast_table(columns: Mapping[str, Any], as_of: np.datetime64) -> dict[str
     chunks = [_vintages(vintages), _judged(judged)]
     if last in origins:
         chunks.append(_deal_months(s, last, w.deals))
-    return as_columns(chunks + current_chunks(w))
+    splits = {"pipeline": s} | others
+    spans = [row for o in origins for row in vintage_periods(s, o, fiscal_start, last, splits)]
+    return as_columns([*chunks, period_columns(spans, "period"), *current_chunks(w, fiscal_start)])
 
 
 def read(columns: Mapping[str, Any], as_of: np.datetime64) -> Warehouse:
@@ -156,7 +161,7 @@ def _deal_months(s: Study, as_of: int, deals: np.ndarray) -> Chunk:
     }  # fmt: skip
 
 
-def current_chunks(w: Warehouse) -> list[Chunk]:
+def current_chunks(w: Warehouse, fiscal_start: int = 1) -> list[Chunk]:
     """forecast_current by segment type, each owner's months, and the outlook of each open deal."""
     now = moment(w.as_of)
     types = {"pipeline": w.by_pipeline, "team": w.by_team, "owner": w.by_owner}
@@ -184,12 +189,17 @@ def current_chunks(w: Warehouse) -> list[Chunk]:
             }  # fmt: skip
 
     plain = {name: study(h, now.month) for name, h in types.items()}
-    rows = list(chunks("current", "all", "all", whole(p), booked_from(plain["pipeline"], now)))
-    for name, split in shifted.items():
-        record = "owner" if name == "owner" else "current"
-        for i, part in enumerate(parts(split, p)):
-            rows += chunks(record, name, split.histories.segments[i], part, booked_from(plain[name], now, i))
-    return [*rows, outlook(s, p, now, w.deals)]
+    rows: list[Chunk] = []
+    spans: list[PeriodRow] = []
+    for each in each_part(s, p, shifted):
+        record = "owner" if each.kind == "owner" else "current"
+        mine = plain["pipeline" if each.index is None else each.kind]
+        booked = booked_from(mine, now, each.index)
+        rows += chunks(record, each.kind, each.name, each.part, booked)
+        if record == "current":
+            found = current_of(each.part, booked, share, p.shared, grid(s, now.shifted_as_of))
+            spans += current_periods(p, each, found, share, now, fiscal_start, Won(mine, each.index, now.month))
+    return [*rows, period_columns(spans, "current_period"), outlook(s, p, now, w.deals)]
 
 
 def _shifted(h: Histories, w: Warehouse, now: Moment) -> Histories:

@@ -26,6 +26,18 @@ months as (
     having count(*) <> 9 or min(horizon_months) <> 1 or max(horizon_months) <> 9
 ),
 
+-- months ahead of a vintage, cumulated, are its forecast of a period that has no month behind it
+spans as (
+    select periods.as_of_date, periods.period_end, periods.segment
+    from {{ ref('forecast_periods') }} as periods
+    inner join vintages
+        on periods.as_of_date = vintages.as_of_month_end and periods.segment_type = vintages.segment_type
+        and periods.segment = vintages.segment and vintages.target_month <= periods.period_end
+    where not periods.is_current and periods.period_type = 'cumulative' and vintages.component = 'total'
+    group by all
+    having abs(sum(vintages.expected_revenue) - max(periods.expected_revenue)) > 0.01 * count(*)
+),
+
 odds as (
     select deal_key
     from {{ ref('forecast_deal_months') }}
@@ -48,8 +60,15 @@ select 'order', as_of_month_end, target_month || ' ' || component || ' ' || segm
 from vintages
 where p10 > p50 or p50 > p90 or p10 < 0
 union all
+select 'order', as_of_date, period_type || ' ' || period_end || ' ' || segment
+from {{ ref('forecast_periods') }}
+where p10 > p50 or p50 > p90 or p10 < won_so_far
+union all
 select 'nine months', as_of_month_end, component || ' ' || segment
 from months
 union all
 select 'odds', null, deal_key
 from odds
+union all
+select 'periods', as_of_date, period_end || ' ' || segment
+from spans

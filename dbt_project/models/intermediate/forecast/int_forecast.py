@@ -5,6 +5,6 @@ def model(dbt, session):
     from forecasting.tables import forecast_table
 
     dbt.config(materialized="table")
-    (as_of,) = dbt.ref("int_forecast_clock").select("as_of").fetchnumpy().values()
+    as_of, fiscal_start = dbt.ref("int_forecast_clock").select("as_of, fiscal_start").fetchnumpy().values()
     columns = dbt.ref("int_forecast_histories").fetchnumpy()
-    return pandas.DataFrame(forecast_table(columns, as_of[0]))
+    return pandas.DataFrame(forecast_table(columns, as_of[0], int(fiscal_start[0])))

@@ -24,7 +24,7 @@ from forecasting.periods import PeriodRow, vintage_periods
 from forecasting.scores import Summary
 from forecasting.study import Study, study
 from forecasting.vintage import point, quantiles
-from orchestration.backtest_file import BANDS, measures
+from orchestration.backtest import BANDS, measures
 from orchestration.transitions_file import read_transitions
 
 ROOT = Path(__file__).parents[1]

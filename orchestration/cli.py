@@ -113,12 +113,12 @@ def _parser() -> argparse.ArgumentParser:
     moved.add_argument("--basis", choices=("all_open", "close_in_month", "close_in_quarter"), default="all_open",
                        help="all open deals, or those to close in the month or fiscal quarter")  # fmt: skip
 
-    tried = _add(commands, "backtest", _backtest, "the forecast on an export of stage history, judged month by month",
-                 "funnel backtest --transitions deals.csv --out backtest\n"
+    tried = _add(commands, "backtest", _backtest, "the forecast at past month ends against what came",
+                 "funnel backtest --out backtest\n  funnel backtest --transitions deals.csv --out backtest\n"
                  "  funnel backtest --transitions deals.csv.gz --out backtest --origins 2024-01:2025-06")  # fmt: skip
-    tried.add_argument("--transitions", required=True, type=Path, metavar="FILE",
+    tried.add_argument("--transitions", type=Path, metavar="FILE",
                        help="CSV or CSV.gz, a row a stage entry: deal_id, entered_at, stage, kind (open, won, lost), "
-                       "amount, expected_close_date, segment; optionally probability")  # fmt: skip
+                       "amount, expected_close_date, segment[, probability]; default: the warehouse")  # fmt: skip
     tried.add_argument("--out", required=True, type=Path, metavar="DIR",
                        help="forecast_monthly.csv and forecast_accuracy_monthly.csv go there")  # fmt: skip
     tried.add_argument("--origins", metavar="A:B", help="month ends to forecast from, YYYY-MM:YYYY-MM, both included; "
@@ -230,10 +230,13 @@ def _movements(options: argparse.Namespace) -> int:
 
 
 def _backtest(options: argparse.Namespace) -> int:
-    from orchestration import backtest_file
+    from orchestration import backtest
 
-    found = backtest_file.backtest_file(options.transitions, options.out, options.origins)
-    print(json.dumps(asdict(found), ensure_ascii=False) if options.json else backtest_file.text(found))
+    if options.transitions is None:
+        found = backtest.backtest_warehouse(_settings().warehouse, options.out, options.origins)
+    else:
+        found = backtest.backtest_file(options.transitions, options.out, options.origins)
+    print(json.dumps(asdict(found), ensure_ascii=False) if options.json else backtest.text(found))
     return PUBLISHED
 
 

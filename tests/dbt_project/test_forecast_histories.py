@@ -1,8 +1,10 @@
 """What the forecast learns from, held against the marts of the same world: each month end, each win."""
 
+import csv
 from collections import Counter
 from decimal import Decimal
 
+import duckdb
 import numpy as np
 import pytest
 from sales_world import AS_OF, RATE, fill
@@ -11,6 +13,8 @@ from whole import build, records
 from forecasting.histories import WON, month_name, month_number
 from forecasting.study import study
 from forecasting.tables import read
+from orchestration.backtest import backtest_warehouse
+from orchestration.errors import WrongUse
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +69,29 @@ def test_wins_that_stand_are_the_won_revenue(con, warehouse):
             theirs[row["deal_key"], f"{row['won_month']:%Y-%m}"] += amount
     assert len(theirs) > 60
     assert dict(ours) == dict(theirs)
+
+
+def read_in_july(con):
+    """The histories as they stood at July's end."""
+    columns = con.query("from intermediate.int_forecast_histories where happened_at < '2026-08-01'").fetchnumpy()
+    return read(columns, np.datetime64("2026-08-01", "us")).by_pipeline
+
+
+def test_the_warehouse_is_judged_like_a_file(con, tmp_path):
+    path = tmp_path / "warehouse.duckdb"
+    con.execute(f"attach '{path}' as kept; create schema kept.intermediate")
+    for name in ("int_forecast_histories", "int_forecast_clock"):
+        con.execute(f"create table kept.intermediate.{name} as from intermediate.{name}")
+    con.execute("detach kept")
+    found = backtest_warehouse(path, tmp_path / "out", "2026-06:2026-08")
+    assert found.origins == ("2026-06", "2026-07", "2026-08")
+    judged = list(csv.DictReader((tmp_path / "out" / "forecast_accuracy_monthly.csv").open()))
+    naive = {(r["as_of_month_end"], r["target_month"]): float(r["forecast"]) for r in judged if r["method"] == "naive"}
+    july = study(read_in_july(con), month_number("2026-07")).spells
+    won = july.value[(july.end_kind == WON) & (july.revenue_month == month_number("2026-07"))].sum()
+    assert naive["2026-07-31", "2026-08-01"] == pytest.approx(won) != 0
+    assert {target for origin, target in naive if origin == "2026-08-31"} == {"2026-09-01"}  # October still runs
+    empty = tmp_path / "empty.duckdb"
+    duckdb.connect(str(empty)).close()
+    with pytest.raises(WrongUse, match="no histories yet"):
+        backtest_warehouse(empty, tmp_path / "out2")

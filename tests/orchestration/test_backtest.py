@@ -97,7 +97,7 @@ def test_missing_columns_and_files_and_wrong_origins(tmp_path, capsys, written):
     for origins, said in (
         ("2023", "not a month"),
         ("2023-05:2023-01", "after the last"),
-        ("2023-05:2031-01", "ends in"),
+        ("2023-05:2031-01", "end in"),
     ):
         assert main(["backtest", "--transitions", str(written), "--out", str(tmp_path), "--origins", origins]) == 2
         assert said in capsys.readouterr().err

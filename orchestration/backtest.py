@@ -1,4 +1,4 @@
-"""`funnel backtest --transitions`: the forecast's own functions on an export of any company's stage history."""
+"""`funnel backtest`: the forecast's own functions, origin by origin, on the warehouse or on any export."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 
 from forecasting.backtest import Judged, Row, default_origins, judged_rows, vintage_rows
+from forecasting.current import moment
 from forecasting.histories import (
     NEVER,
     Histories,
@@ -23,11 +25,13 @@ from forecasting.histories import (
 )
 from forecasting.scores import Summary, summary
 from forecasting.study import Study, study
+from forecasting.tables import read as read_columns
+from orchestration import warehouse
 from orchestration.errors import FunnelError, WrongUse
 from orchestration.transitions_file import read_transitions
 
 CURRENCY = ""
-"""Money is in the file's own unit, which the file does not name."""
+"""Money is in the unit of the input, which a file does not name."""
 BANDS = {"1-3": range(1, 4), "4-9": range(4, 10)}
 FORECAST_FILE, ACCURACY_FILE = "forecast_monthly.csv", "forecast_accuracy_monthly.csv"
 
@@ -50,7 +54,27 @@ def backtest_file(path: Path, out: Path, origins: str | None = None) -> Outcome:
     wins behind it. BadTransitions names the line that cannot be read.
     """
     read = read_transitions(path)
-    chosen, last_complete = _origins(read, origins)
+    return backtest(read, complete_through(read), out, origins)
+
+
+def backtest_warehouse(path: Path, out: Path, origins: str | None = None) -> Outcome:
+    """The same over what the warehouse knows as of its last run, in the reporting currency, pipelines as segments.
+
+    path: warehouse.duckdb. WrongUse where nothing was built yet."""
+    with warehouse.connect(path, read_only=True) as connection:
+        try:
+            columns = connection.query("from intermediate.int_forecast_histories").fetchnumpy()
+            (as_of,) = connection.query("select as_of from intermediate.int_forecast_clock").fetchnumpy()["as_of"]
+        except duckdb.CatalogException:
+            raise WrongUse("The warehouse has no histories yet.", "Run `funnel run` first.") from None
+    if not len(columns["deal_key"]):
+        raise WrongUse("The warehouse has no deals.", "Connect a CRM, or try an export with --transitions.")
+    return backtest(read_columns(columns, as_of).by_pipeline, moment(as_of).month - 1, out, origins)
+
+
+def backtest(read: Histories, complete: int, out: Path, origins: str | None) -> Outcome:
+    """Vintages and accuracy of histories whose months through `complete` are complete, into `out`."""
+    chosen, last_complete = _origins(read, complete, origins)
     s = study(read, max(last_complete, chosen[-1] if chosen else last_complete))
     if origins is None:
         chosen = default_origins(s, last_complete)
@@ -64,15 +88,17 @@ def backtest_file(path: Path, out: Path, origins: str | None = None) -> Outcome:
     )
 
 
-def _origins(read: Histories, asked: str | None) -> tuple[range, int]:
-    """The origins asked for (empty when none were) and the last complete month.
-
-    A month is complete when the file has a row in its last three days or later, or when an origin asked for ends
-    with it: who asks for it says that the export covers it.
-    """
+def complete_through(read: Histories) -> int:
+    """The last complete month of an export: one with a row in its last five days, else the one before."""
     last = read.at.max()
     month = int(month_of(np.array([last]))[0])
-    complete = month if last >= month_start(month + 1) - np.timedelta64(3, "D") else month - 1
+    return month if last >= month_start(month + 1) - np.timedelta64(5, "D") else month - 1
+
+
+def _origins(read: Histories, complete: int, asked: str | None) -> tuple[range, int]:
+    """The origins asked for (empty when none were) and the last complete month: at least the last origin asked for,
+    because who asks for it says that the data cover it."""
+    month = int(month_of(read.at.max()[None])[0])
     if asked is None:
         return range(0), complete
     try:
@@ -83,7 +109,7 @@ def _origins(read: Histories, asked: str | None) -> tuple[range, int]:
     if not chosen:
         raise WrongUse(f"--origins {asked}: the first month is after the last.")
     if chosen[-1] > month:
-        raise WrongUse(f"--origins {asked}: the file ends in {month_name(month)}.", "Choose an earlier last origin.")
+        raise WrongUse(f"--origins {asked}: the data end in {month_name(month)}.", "Choose an earlier last origin.")
     return chosen, max(complete, chosen[-1])
 
 

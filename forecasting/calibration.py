@@ -9,7 +9,7 @@ from forecasting.histories import Bools, Floats
 from forecasting.intervals import LEVELS, at_scores
 from forecasting.spells import won_by_month
 from forecasting.study import Study
-from forecasting.vintage import WARM_UP, point, scores_at
+from forecasting.vintage import WARM_UP, outline, scores_at
 
 BAND = (0.60, 0.95)
 """Share of matured targets inside [p10, p90] that still counts as calibrated."""
@@ -33,9 +33,8 @@ def covered(s: Study, as_of: int) -> tuple[Floats, Floats]:
     n, inside = np.zeros(HORIZONS), np.zeros(HORIZONS)
     for origin in range(max(s.first_won + WARM_UP - 1, as_of - WINDOW), as_of):
         seen = min(HORIZONS, as_of - origin)
-        p = point(s, origin)
-        low_high = at_scores(p.total, p.deviation, interval_scores(s, origin))[:seen]
-        came = won_by_month(s.spells, origin + 1, origin + seen, known_through=as_of)
+        low_high = at_scores(*outline(s, origin), interval_scores(s, origin))[:seen]
+        came = won_by_month(s.wins, origin + 1, origin + seen, known_through=as_of)
         n[:seen] += 1
         inside[:seen] += (came >= low_high[:, 0]) & (came <= low_high[:, 2])
     return n, inside

@@ -16,7 +16,7 @@ from forecasting.hazards import HORIZONS
 from forecasting.histories import WON, Floats, Times, month_start
 from forecasting.intervals import at_scores
 from forecasting.segments import Part
-from forecasting.study import Study
+from forecasting.spells import Spells
 
 CUT_MONTHS = 12
 CUT_WORTH = 6.0
@@ -97,11 +97,11 @@ def current_of(part: Part, booked: Floats, share: float, shared: Floats, scores:
     return Current(mean, quantiles)
 
 
-def booked_from(s: Study, now: Moment, segment: int | None = None) -> Floats:
-    """Won before `now` with revenue of the running month and the nine after it, (10). `s`: an unshifted study of what
-    had happened before `now`."""
-    ahead = s.spells.revenue_month - now.month
-    mine = (s.spells.end_kind == WON) & (ahead >= 0) & (ahead <= HORIZONS)
+def booked_from(x: Spells, now: Moment, segment: int | None = None) -> Floats:
+    """Won before `now` with revenue of the running month and the nine after it, (10). `x`: unshifted, of what had
+    happened before `now`."""
+    ahead = x.revenue_month - now.month
+    mine = (x.end_kind == WON) & (ahead >= 0) & (ahead <= HORIZONS)
     if segment is not None:
-        mine &= s.spells.last_segment == segment
-    return np.bincount(ahead[mine], s.spells.value[mine], HORIZONS + 1).astype(np.float64)
+        mine &= x.last_segment == segment
+    return np.bincount(ahead[mine], x.value[mine], HORIZONS + 1).astype(np.float64)

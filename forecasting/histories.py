@@ -101,7 +101,7 @@ def histories(
     What is not given is: no expected close month, revenue in the month of the row, one segment, no probability.
     Infinite amounts count as unknown.
     """
-    order = np.lexsort((np.arange(len(deal)), at, deal))
+    order = np.lexsort((at, deal))  # stable
     n = len(deal)
     at = at.astype("datetime64[us]")
     months = month_of(at)

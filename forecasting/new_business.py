@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.hazards import HORIZONS
-from forecasting.histories import WON, Floats
+from forecasting.histories import Floats
 from forecasting.inflow import Inflow, expect_inflow
 from forecasting.study import Study
 
@@ -62,23 +62,25 @@ def _by_curve(s: Study, as_of: int, rhythm: Floats, break_rule: bool) -> tuple[F
 
 def created_by_month(s: Study, first: int, last: int) -> Floats:
     """Spells started in each month first … last."""
-    start = s.spells.start
-    inside = (start >= first) & (start <= last)
-    return np.bincount(start[inside] - first, minlength=max(last - first + 1, 0)).astype(np.float64)
+    origin, counts = s.started
+    found = np.zeros(max(last - first + 1, 0))
+    low, high = max(first, origin), min(last, origin + len(counts) - 1)
+    if low <= high:
+        found[low - first : high - first + 1] = counts[low - origin : high - origin + 1]
+    return found
 
 
 def lag_curve(s: Study, as_of: int, rhythm: Floats) -> LagCurve:
     """Value won l months after creation per deal created, from the cohorts and lags seen through as_of.
 
     The calendar's factor is taken out of the last 12 months' cells (it is near 1 on average before)."""
-    start, lag = s.spells.start, s.spells.end - s.spells.start
+    start, lag = s.wins.start, s.wins.end - s.wins.start
     cohort = start - s.first_won
     size = max(as_of - s.first_won + 1, 0)
-    known = (cohort >= 0) & (start <= as_of)
-    created = np.bincount(cohort[known], minlength=size).astype(np.float64)
-    won = known & (s.spells.end_kind == WON) & (s.spells.end <= as_of) & (lag < HORIZONS)
+    created = created_by_month(s, s.first_won, as_of)
+    won = (cohort >= 0) & (start <= as_of) & (s.wins.end <= as_of) & (lag < HORIZONS)
     cell = cohort[won] * HORIZONS + lag[won]
-    value = s.spells.value[won]
+    value = s.wins.value[won]
     sums = [
         np.bincount(cell, weights, size * HORIZONS).reshape(size, HORIZONS)
         for weights in (value, value**2, np.ones(len(value)))
@@ -107,10 +109,9 @@ def second_opinion(s: Study, as_of: int) -> Floats | None:
 
 def new_revenue_after(s: Study, origin: int, known_through: int) -> Floats:
     """What deals created after `origin` brought in each of the nine months after it, wins through known_through."""
-    won = (s.spells.start > origin) & (s.spells.end_kind == WON) & (s.spells.end <= known_through)
-    ahead = s.spells.end - origin - 1
-    won &= (ahead >= 0) & (ahead < HORIZONS)
-    return np.bincount(ahead[won], s.spells.value[won], HORIZONS).astype(np.float64)
+    ahead = s.wins.end - origin - 1
+    won = (s.wins.start > origin) & (s.wins.end <= known_through) & (ahead >= 0) & (ahead < HORIZONS)
+    return np.bincount(ahead[won], s.wins.value[won], HORIZONS).astype(np.float64)
 
 
 def _share_of_second(s: Study, as_of: int, break_rule: bool) -> float:

@@ -14,6 +14,7 @@ from forecasting.histories import WON, Bools, Floats
 from forecasting.intervals import at_scores
 from forecasting.segments import Part, new_business_shares, parts, whole
 from forecasting.simulation import generator, grid, on_marginals, scenarios
+from forecasting.spells import Spells
 from forecasting.study import Study
 from forecasting.vintage import Point, point
 
@@ -35,8 +36,7 @@ class Period:
 class Won:
     """Won revenue of months of a segment (None: all): of wins through a month, or (None) of those that stand now."""
 
-    def __init__(self, s: Study, segment: int | None, through: int | None) -> None:
-        x = s.spells
+    def __init__(self, x: Spells, segment: int | None, through: int | None) -> None:
         mine = (x.end_kind == WON) & (x.stands if through is None else x.end <= through)
         if segment is not None:
             mine &= x.last_segment == segment
@@ -85,7 +85,7 @@ def vintage_periods(
         random, mean = generator(as_of, f"{each.kind}/{each.name}"), each.part.mean["total"]
         drawn = scenarios(p, each.mine, each.share, random)
         joint = on_marginals(drawn, at_scores(mean, each.part.deviation["total"], scores), random)
-        won, came = Won(each.study, each.index, as_of), Won(each.study, each.index, None)
+        won, came = (Won(each.study.wins, each.index, through) for through in (as_of, None))
         for period in periods(as_of + 1, HORIZONS, fiscal_start):
             actual = came.of(period.first, period.last) if period.last <= last_complete else float("nan")
             found.append(_row(as_of, period, each, won, mean, joint, as_of + 1, actual))

@@ -78,8 +78,8 @@ def _sums(group: Ints, values: Floats, size: int) -> Floats:
 
 
 def _booked(s: Study, as_of: int, size: int) -> Floats:
-    ahead = s.spells.revenue_month - as_of - 1
-    known = (s.spells.end_kind == WON) & (s.spells.end <= as_of) & (ahead >= 0) & (ahead < HORIZONS)
-    cell = ahead[known] * size + s.spells.last_segment[known]
-    found: Floats = np.bincount(cell, s.spells.value[known], HORIZONS * size).astype(np.float64)
+    ahead = s.wins.revenue_month - as_of - 1
+    known = (s.wins.end <= as_of) & (ahead >= 0) & (ahead < HORIZONS)
+    cell = ahead[known] * size + s.wins.last_segment[known]
+    found: Floats = np.bincount(cell, s.wins.value[known], HORIZONS * size).astype(np.float64)
     return found.reshape(HORIZONS, size)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from forecasting.hazards import HORIZONS
-from forecasting.histories import LOST, OPEN, WON, Floats
-from forecasting.spells import first_won_month, won_by_month
+from forecasting.histories import LOST, NEVER, OPEN, WON, Floats, Ints
+from forecasting.spells import won_by_month
 from forecasting.study import Study
 
 METHODS = ("naive", "mean_3m", "mean_6m", "mean_12m", "seasonal_naive", "weighted_pipeline", "close_rate")
@@ -14,12 +14,20 @@ METHODS = ("naive", "mean_3m", "mean_6m", "mean_12m", "seasonal_naive", "weighte
 
 def simple_forecast(s: Study, as_of: int, method: str) -> Floats:
     """Revenue expected of the months as_of + 1 … as_of + 9 by a method of METHODS, (9)."""
+    key = (method, as_of)
+    if key not in s.memo:
+        s.memo[key] = _simple_forecast(s, as_of, method)
+    found: Floats = s.memo[key]
+    return found
+
+
+def _simple_forecast(s: Study, as_of: int, method: str) -> Floats:
     if method == "weighted_pipeline":
         return weighted_pipeline(s, as_of)
     if method == "close_rate":
         return close_rate(s, as_of)
-    first = min(first_won_month(s.spells), as_of)
-    past = won_by_month(s.spells, first, as_of, known_through=as_of)
+    first = min(s.first_won, as_of)
+    past = won_by_month(s.wins, first, as_of, known_through=as_of)
     if method == "seasonal_naive":
         return np.array([past[-12 + h % 12] if len(past) >= 12 else past[-1] for h in range(HORIZONS)])
     length = {"naive": 1, "mean_3m": 3, "mean_6m": 6, "mean_12m": 12}[method]
@@ -42,16 +50,26 @@ def weighted_pipeline(s: Study, as_of: int) -> Floats:
 
 def won_share_of_entries(s: Study, as_of: int) -> Floats:
     """Of the entries into each stage through as_of, the share whose deal had been won by the end of as_of."""
-    h = s.histories
-    through = _through(s, as_of)
-    entered = np.ones(len(h), dtype=bool)
-    entered[1:] = (h.deal[1:] != h.deal[:-1]) | (h.stage[1:] != h.stage[:-1]) | (h.kind[1:] != h.kind[:-1])
-    known = entered & through & (h.kind == OPEN)
-    won_deals = np.zeros(int(h.deal.max()) + 1 if len(h) else 1, dtype=bool)
-    won_deals[h.deal[through & (h.kind == WON)]] = True
-    entries = np.bincount(h.stage[known], minlength=s.stages)
-    won = np.bincount(h.stage[known], won_deals[h.deal[known]], s.stages)
+    stage, month, won_month = _entries(s)
+    known = month <= as_of
+    entries = np.bincount(stage[known], minlength=s.stages)
+    won = np.bincount(stage[known], won_month[known] <= as_of, s.stages)
     return np.asarray(won / np.maximum(entries, 1))
+
+
+def _entries(s: Study) -> tuple[Ints, Ints, Ints]:
+    """Entries into open stages: the stage, the month, and the first month a won row of that deal stands in."""
+    key = ("entries", 0)
+    if key not in s.memo:
+        h = s.histories
+        entered = np.ones(len(h), dtype=bool)
+        entered[1:] = (h.deal[1:] != h.deal[:-1]) | (h.stage[1:] != h.stage[:-1]) | (h.kind[1:] != h.kind[:-1])
+        rows, wins = np.flatnonzero(entered & (h.kind == OPEN)), np.flatnonzero(h.kind == WON)
+        first_won = np.full(int(h.deal.max()) + 1 if len(h) else 1, NEVER)
+        np.minimum.at(first_won, h.deal[wins], s.row_months[wins])
+        s.memo[key] = (h.stage[rows], s.row_months[rows], first_won[h.deal[rows]])
+    found: tuple[Ints, Ints, Ints] = s.memo[key]
+    return found
 
 
 def close_rate(s: Study, as_of: int) -> Floats:
@@ -69,9 +87,3 @@ def close_rate(s: Study, as_of: int) -> Floats:
     mine = s.panel.stage[here]
     worth = np.nan_to_num(s.panel.amount[here]) * rate[mine]
     return np.asarray((worth[:, None] * share[mine]).sum(axis=0))
-
-
-def _through(s: Study, as_of: int) -> np.ndarray:
-    from forecasting.histories import month_of
-
-    return month_of(s.histories.at) <= as_of

@@ -6,7 +6,7 @@ ended stands beside it for learning, and `Learning` never looks at ends after it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -30,7 +30,8 @@ class Spells:
     """One entry a spell. start, end: months, end is NEVER while open; end_kind: WON, LOST or OPEN;
     revenue_month: month the won revenue belongs to (NEVER where not won); value: won amount (0 where not won or
     unknown); segment: code at the start; last_segment: code at its end; deal: code of the deal;
-    stands: not undone by a later row (reopened, lost or deleted after the win), as the whole data tells it."""
+    stands: not undone by a later row (reopened, lost or deleted after the win), as the whole data tells it;
+    first_row, last_row: rows of the histories that `segment` and `last_segment` are of."""
 
     deal: Ints
     start: Ints
@@ -41,16 +42,23 @@ class Spells:
     segment: Ints
     last_segment: Ints
     stands: Bools
+    first_row: Ints
+    last_row: Ints
 
     def __len__(self) -> int:
         return len(self.deal)
+
+    def those(self, which: Bools | Ints) -> Spells:
+        """Some of them, in their order."""
+        return Spells(*(getattr(self, name.name)[which] for name in fields(self)))
 
 
 @dataclass(frozen=True)
 class Panel:
     """One entry a spell and month end at which it was open. month; spell: index into Spells; stage, segment: codes;
     days: in the present stage up to that month's end; amount: as then known, NaN where unknown; due: expected
-    close month minus month (0 and less: overdue), NO_MONTH where there is none; probability: the CRM's own."""
+    close month minus month (0 and less: overdue), NO_MONTH where there is none; probability: the CRM's own;
+    row: row of the histories that was in force."""
 
     month: Ints
     spell: Ints
@@ -60,6 +68,7 @@ class Panel:
     amount: Floats
     due: Ints
     probability: Floats
+    row: Ints
 
     def __len__(self) -> int:
         return len(self.month)
@@ -88,11 +97,11 @@ def spells_of(h: Histories) -> tuple[Spells, Ints]:
     end_kind = np.full(size, OPEN)
     revenue_month = np.full(size, NEVER)
     value = np.zeros(size)
-    last_segment = h.segment[at_start].copy()
+    last_row = at_start.copy()
     closing = np.flatnonzero(ends)
     end[spell[closing]] = months[closing]
     end_kind[spell[closing]] = h.kind[closing]
-    last_segment[spell[closing]] = h.segment[closing]
+    last_row[spell[closing]] = closing
     wins = closing[h.kind[closing] == WON]
     revenue_month[spell[wins]] = h.revenue_month[wins]
     value[spell[wins]] = np.nan_to_num(h.amount[wins])
@@ -110,8 +119,10 @@ def spells_of(h: Histories) -> tuple[Spells, Ints]:
         revenue_month,
         value,
         h.segment[at_start],
-        last_segment,
+        h.segment[last_row],
         stands,
+        at_start,
+        last_row,
     )
     return found, np.where(member, spell, -1)
 
@@ -140,12 +151,15 @@ def panel_of(h: Histories, spell: Ints, last_month: int) -> Panel:
     row = np.repeat(np.arange(n), count)
     offset = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
     month = months[row] + offset
-    order = np.lexsort((row, month))
+    first = int(month.min()) if len(month) else last_month
+    # small integers are sorted stably in linear time
+    order = np.argsort((month - first).astype(np.int16 if last_month - first < 2**15 else np.int64), kind="stable")
     row, month = row[order], month[order]
-    entered = stage_entries(h)[row]
-    days = (month_start(month + 1) - entered) / np.timedelta64(1, "D")
-    due = np.where(h.close_month[row] == NO_MONTH, NO_MONTH, h.close_month[row] - month)
-    return Panel(month, spell[row], h.stage[row], h.segment[row], days, h.amount[row], due, h.probability[row])
+    ends = month_start(first + 1 + np.arange(last_month - first + 1))
+    days = (ends[month - first] - stage_entries(h)[row]) / np.timedelta64(1, "D")
+    close = h.close_month[row]
+    due = np.where(close == NO_MONTH, NO_MONTH, close - month)
+    return Panel(month, spell[row], h.stage[row], h.segment[row], days, h.amount[row], due, h.probability[row], row)
 
 
 def first_won_month(spells: Spells) -> int:

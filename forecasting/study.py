@@ -6,13 +6,16 @@ of the whole data asked as of T gives what a study of the data cut at T gives.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from forecasting.histories import NEVER, WON, Histories, Ints, month_of
+from forecasting.hazards import HORIZONS, endings
+from forecasting.histories import NEVER, WON, Bools, Histories, Ints, month_of
 from forecasting.spells import Panel, Spells, first_won_month, panel_of, spells_of
+from forecasting.strata import Fixed, fixed_parts
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,66 @@ class Study:
         """Panel rows of the deals open at the last instant of month as_of."""
         low, high = np.searchsorted(self.panel.month, [as_of, as_of + 1])
         return slice(int(low), int(high))
+
+    def landmarks_since(self, as_of: int, month: int) -> slice:
+        """Of the landmarks those of `month` and later ones."""
+        learned = self.landmarks(as_of)
+        return slice(max(learned.start, int(np.searchsorted(self.panel.month, month))), learned.stop)
+
+    def won_next(self, rows: slice) -> Bools:
+        """Which of these panel rows were won in the month after theirs."""
+        won: Bools = (self.end[rows] == self.panel.month[rows] + 1) & (self.kind[rows] == WON)
+        return won
+
+    def endings_at(self, as_of: int) -> Ints:
+        """How each landmark went (see hazards.endings), followed up through as_of, 9 months at most."""
+        learned = self.landmarks(as_of)
+        found = self._endings[learned].copy()
+        young = self.landmarks_since(as_of, as_of - HORIZONS + 1)
+        month = self.panel.month[young]
+        found[young.start - learned.start :] = endings(month, self.end[young], self.kind[young], as_of - month)
+        return found
+
+    @cached_property
+    def _endings(self) -> Ints:
+        return endings(self.panel.month, self.end, self.kind, HORIZONS)
+
+    @cached_property
+    def fixed(self) -> Fixed:
+        """Cells of the panel, but for the amount groups."""
+        return fixed_parts(self.panel, self.stages, len(self.histories.segments))
+
+    @cached_property
+    def won_rows(self) -> Ints:
+        """Panel rows won within 9 months."""
+        return np.flatnonzero((self.kind == WON) & (self.end - self.panel.month <= HORIZONS))
+
+    @cached_property
+    def wins(self) -> Spells:
+        """The won spells alone, in the same order."""
+        return self.spells.those(self.spells.end_kind == WON)
+
+    @cached_property
+    def row_months(self) -> Ints:
+        """Month of each row of the histories."""
+        return month_of(self.histories.at)
+
+    @cached_property
+    def started(self) -> tuple[int, Ints]:
+        """The first month in which a spell started, and how many started in it and each month after it."""
+        first = int(self.spells.start.min()) if len(self.spells) else 0
+        return first, np.bincount(self.spells.start - first, minlength=1)
+
+
+def regrouped(s: Study, histories: Histories) -> Study:
+    """The study of the same rows under other segments, without reckoning the rest anew."""
+    spells = replace(
+        s.spells,
+        segment=histories.segment[s.spells.first_row],
+        last_segment=histories.segment[s.spells.last_row],
+    )
+    panel = replace(s.panel, segment=histories.segment[s.panel.row])
+    return replace(s, histories=histories, spells=spells, panel=panel, memo={})
 
 
 def study(histories: Histories, last_month: int) -> Study:

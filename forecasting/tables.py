@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,25 +13,15 @@ from forecasting.calibration import interval_scores, is_within_calibration
 from forecasting.current import Moment, booked_from, current_of, moment, shares_before_month_end
 from forecasting.deals import outlook
 from forecasting.hazards import HORIZONS
-from forecasting.histories import (
-    LOST,
-    OPEN,
-    WON,
-    Floats,
-    Histories,
-    Times,
-    histories,
-    month_of,
-    month_start,
-)
+from forecasting.histories import WON, Floats, Histories, Times, histories, month_of, month_start
 from forecasting.notes import notes
 from forecasting.periods import PeriodRow, Won, current_periods, each_part, period_columns, vintage_periods
 from forecasting.segments import COMPONENTS, Part
 from forecasting.simulation import grid
-from forecasting.study import Study, study
+from forecasting.spells import Spells
+from forecasting.study import Study, regrouped, study
 from forecasting.vintage import METHOD, has_forecast, point
 
-KINDS = {"open": OPEN, "won": WON, "lost": LOST}
 ORIGINS = 24
 """Past month ends that are published."""
 COLUMNS: dict[str, str] = {
@@ -50,68 +40,74 @@ Chunk = dict[str, Any]
 
 @dataclass(frozen=True)
 class Warehouse:
-    """Histories by segment type (the same rows, other segments), their deals' keys, and the instant they end at."""
+    """Histories (segments are pipelines), the other ways to segment the same rows, the deals' keys by their code, the
+    instant they end at, and of each row the expected close date."""
 
-    by_pipeline: Histories
-    by_team: Histories
-    by_owner: Histories
+    histories: Histories
+    others: dict[str, Histories]
     deals: np.ndarray
     as_of: np.datetime64
-    happened: Times
     close_date: Times
 
 
-def forecast_table(columns: Mapping[str, Any], as_of: np.datetime64, fiscal_start: int = 1) -> dict[str, np.ndarray]:
+def forecast_table(
+    columns: Mapping[str, Any], names: Mapping[str, np.ndarray], as_of: np.datetime64, fiscal_start: int = 1
+) -> dict[str, np.ndarray]:
     """All records of the forecast as columns (see COLUMNS).
 
-    columns: those of int_forecast_histories as arrays (times naive, in the reporting time zone; amounts in the
-    reporting currency); as_of: naive, too; fiscal_start: month the fiscal year starts in. An empty input gives empty
-    columns.
+    columns: those of int_forecast_histories as arrays, rows in any order (times naive, in the reporting time zone;
+    amounts in the reporting currency), `deal`, `stage`, `pipeline`, `team` and `owner` as codes, `kind` as OPEN, WON or
+    LOST; names: what the codes stand for, in the order of the names; as_of: naive, too; fiscal_start: month the fiscal
+    year starts in. No rows give empty columns.
     """
-    if not len(columns["deal_key"]):
+    if not len(columns["deal"]):
         return as_columns([])
-    w = read(columns, as_of)
+    w = read(columns, names, as_of)
     last = moment(w.as_of).month - 1
-    s, others = study(w.by_pipeline, last), {"team": study(w.by_team, last)}
+    s = study(w.histories, last)
+    others = {name: regrouped(s, h) for name, h in w.others.items()}
+    spells = {name: split.spells for name, split in ({"pipeline": s} | others).items()}
+    del others["owner"]
+    chunks = _past_chunks(s, others, last, fiscal_start, w.deals)
+    del s, others  # the running month has a study of its own
+    return as_columns(chunks + current_chunks(w, spells, fiscal_start))
+
+
+def _past_chunks(s: Study, others: dict[str, Study], last: int, fiscal_start: int, deals: np.ndarray) -> list[Chunk]:
+    """Vintages of past month ends, what they are judged by, and the odds of each deal at the last of them."""
     origins = [o for o in origins_of(s, last) if o > last - ORIGINS]
-    vintages = [row for o in origins for row in vintage_rows(s, o, "pipeline", others)]
-    judged = judged_rows(s, vintages, last, others)
-    chunks = [_vintages(vintages), _judged(judged)]
-    if last in origins:
-        chunks.append(_deal_months(s, last, w.deals))
-    splits = {"pipeline": s} | others
-    spans = [row for o in origins for row in vintage_periods(s, o, fiscal_start, last, splits)]
-    return as_columns([*chunks, period_columns(spans, "period"), *current_chunks(w, fiscal_start)])
+    vintages, spans = [], []
+    for o in origins:  # both at once: a study keeps the deals of one month end only
+        vintages += vintage_rows(s, o, "pipeline", others)
+        spans += vintage_periods(s, o, fiscal_start, last, {"pipeline": s} | others)
+    chunks = [_vintages(vintages), _judged(judged_rows(s, vintages, last, others)), period_columns(spans, "period")]
+    return [*chunks, _deal_months(s, last, deals)] if last in origins else chunks
 
 
-def read(columns: Mapping[str, Any], as_of: np.datetime64) -> Warehouse:
-    """Columns of int_forecast_histories as histories; rows in any order."""
-    order = np.lexsort((columns["happened_at"], columns["deal_key"].astype(str)))
+def read(columns: Mapping[str, Any], names: Mapping[str, np.ndarray], as_of: np.datetime64) -> Warehouse:
+    """Columns of int_forecast_histories as histories; arguments as of forecast_table."""
+    order = np.lexsort((columns["happened_at"], columns["deal"]))
     c = {name: np.ma.filled(np.ma.asarray(values), _missing(values))[order] for name, values in columns.items()}
-    deals, deal = np.unique(c["deal_key"].astype(str), return_inverse=True)
-    happened, close = c["happened_at"].astype("datetime64[us]"), c["close_date"].astype("datetime64[us]")
-    shared = {
-        "stage": np.unique(c["stage_key"].astype(str), return_inverse=True)[1],
-        "kind": np.array([KINDS[kind] for kind in c["kind"]]),
-        "amount": c["amount"].astype(float),
-        "close_month": month_of(close),
-        "revenue_month": month_of(c["won_month"].astype("datetime64[us]")),
-        "probability": c["probability"].astype(float),
-    }
-
-    def split(name: str) -> Histories:
-        names, codes = np.unique(c[name].astype(str), return_inverse=True)
-        return histories(deal, happened, segment=codes, segments=tuple(str(n) for n in names), **shared)
-
-    return Warehouse(
-        split("pipeline_key"), split("team_key"), split("owner_key"), deals, as_of.astype("datetime64[us]"), happened,
-        close,
+    close = c["close_date"].astype("datetime64[us]")
+    by_pipeline = histories(
+        c["deal"], c["happened_at"], c["stage"], c["kind"], c["amount"].astype(float), month_of(close),
+        month_of(c["won_month"].astype("datetime64[us]")), c["pipeline"], c["probability"].astype(float),
+        _texts(names["pipeline"]),
     )  # fmt: skip
+    others = {
+        name: replace(by_pipeline, segment=c[name].astype(np.int64), segments=_texts(names[name]))
+        for name in ("team", "owner")
+    }
+    return Warehouse(by_pipeline, others, names["deal"], as_of.astype("datetime64[us]"), close)
+
+
+def _texts(names: np.ndarray) -> tuple[str, ...]:
+    return tuple(str(name) for name in names)
 
 
 def _missing(values: Any) -> Any:
     kind = np.asarray(values).dtype.kind
-    return np.datetime64("NaT") if kind == "M" else np.nan if kind == "f" else ""
+    return np.datetime64("NaT") if kind == "M" else np.nan if kind == "f" else -1
 
 
 def origins_of(s: Study, last: int) -> list[int]:
@@ -161,20 +157,20 @@ def _deal_months(s: Study, as_of: int, deals: np.ndarray) -> Chunk:
     }  # fmt: skip
 
 
-def current_chunks(w: Warehouse, fiscal_start: int = 1) -> list[Chunk]:
-    """forecast_current by segment type, each owner's months, and the outlook of each open deal."""
+def current_chunks(w: Warehouse, spells: Mapping[str, Spells], fiscal_start: int = 1) -> list[Chunk]:
+    """forecast_current by segment type, each owner's months, and the outlook of each open deal.
+
+    spells: by segment type, of the histories as they are."""
     now = moment(w.as_of)
-    types = {"pipeline": w.by_pipeline, "team": w.by_team, "owner": w.by_owner}
-    shifted = {name: study(_shifted(h, w, now), now.shifted_as_of) for name, h in types.items()}
-    s = shifted["pipeline"]
+    s = study(_shifted(w.histories, w, now), now.shifted_as_of)
     if not has_forecast(s, now.shifted_as_of):
         return []
     p, scores = point(s, now.shifted_as_of), interval_scores(s, now.shifted_as_of)
     inside = is_within_calibration(s, now.shifted_as_of).astype(float)
     version = METHOD + ("-cold" if p.is_cold else "")
     same = {"method": "funnel", "method_version": version, "note": notes(s, p)}
-    won = w.by_pipeline.kind == WON
-    share = shares_before_month_end(w.by_pipeline.at[won], np.nan_to_num(w.by_pipeline.amount[won]), now)
+    won = w.histories.kind == WON
+    share = shares_before_month_end(w.histories.at[won], np.nan_to_num(w.histories.amount[won]), now)
     horizon = np.arange(HORIZONS + 1)
 
     def chunks(record: str, segment_type: str, segment: str, part: Part, booked: Floats) -> Iterator[Chunk]:
@@ -188,12 +184,12 @@ def current_chunks(w: Warehouse, fiscal_start: int = 1) -> list[Chunk]:
                 "is_within_calibration": np.concatenate((inside[:1], inside)),
             }  # fmt: skip
 
-    plain = {name: study(h, now.month) for name, h in types.items()}
     rows: list[Chunk] = []
     spans: list[PeriodRow] = []
-    for each in each_part(s, p, shifted):
+    splits = {name: replace(s.histories, segment=h.segment, segments=h.segments) for name, h in w.others.items()}
+    for each in each_part(s, p, {"pipeline": s} | {name: regrouped(s, h) for name, h in splits.items()}):
         record = "owner" if each.kind == "owner" else "current"
-        mine = plain["pipeline" if each.index is None else each.kind]
+        mine = spells["pipeline" if each.index is None else each.kind]
         booked = booked_from(mine, now, each.index)
         rows += chunks(record, each.kind, each.name, each.part, booked)
         if record == "current":
@@ -204,10 +200,8 @@ def current_chunks(w: Warehouse, fiscal_start: int = 1) -> list[Chunk]:
 
 def _shifted(h: Histories, w: Warehouse, now: Moment) -> Histories:
     """The histories moved back so that `now` is a month's end. Close dates move as well; revenue goes by the win."""
-    return histories(
-        h.deal, h.at - now.shift, h.stage, h.kind, h.amount, month_of(w.close_date - now.shift), None, h.segment,
-        h.probability, h.segments,
-    )  # fmt: skip
+    at = h.at - now.shift
+    return replace(h, at=at, close_month=month_of(w.close_date - now.shift), revenue_month=month_of(at))
 
 
 def as_columns(chunks: Sequence[Chunk]) -> dict[str, np.ndarray]:

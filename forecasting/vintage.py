@@ -55,11 +55,23 @@ class Point:
 
 
 def point(s: Study, as_of: int) -> Point:
-    """Means and variances at the end of month as_of, from what had happened through it."""
-    key = ("point", as_of)
+    """Means and variances at the end of month as_of, from what had happened through it.
+
+    Deals are large: only the last month end asked for is kept whole, of all of them the outline."""
+    last = s.memo.get(("point", 0))
+    if last is None or last.as_of != as_of:
+        s.memo[("point", 0)] = last = _point(s, as_of)
+        s.memo[("outline", as_of)] = (last.total, last.deviation)
+    found: Point = last
+    return found
+
+
+def outline(s: Study, as_of: int) -> tuple[Floats, Floats]:
+    """Mean and standard deviation of the total at a month end, (9) each."""
+    key = ("outline", as_of)
     if key not in s.memo:
-        s.memo[key] = _point(s, as_of)
-    found: Point = s.memo[key]
+        point(s, as_of)
+    found: tuple[Floats, Floats] = s.memo[key]
     return found
 
 
@@ -89,7 +101,7 @@ def has_forecast(s: Study, as_of: int) -> bool:
 
 def booked(s: Study, as_of: int) -> Floats:
     """Revenue of the nine months ahead that was won already by the end of as_of."""
-    return won_by_month(s.spells, as_of + 1, as_of + HORIZONS, known_through=as_of)
+    return won_by_month(s.wins, as_of + 1, as_of + HORIZONS, known_through=as_of)
 
 
 def past_errors(s: Study, as_of: int) -> tuple[Floats, np.ndarray, np.ndarray]:
@@ -97,9 +109,9 @@ def past_errors(s: Study, as_of: int) -> tuple[Floats, np.ndarray, np.ndarray]:
     scores, horizons, ages = [], [], []
     for origin in range(max(s.first_won + WARM_UP - 1, as_of - CALIBRATION_MONTHS), as_of):
         seen = min(HORIZONS, as_of - origin)
-        said = point(s, origin)
-        came = won_by_month(s.spells, origin + 1, origin + seen, known_through=as_of)
-        scores.append(standardised(came, said.total[:seen], said.deviation[:seen]))
+        total, deviation = outline(s, origin)
+        came = won_by_month(s.wins, origin + 1, origin + seen, known_through=as_of)
+        scores.append(standardised(came, total[:seen], deviation[:seen]))
         horizons.append(1 + np.arange(seen))
         ages.append(as_of - origin - 1 - np.arange(seen))
     if not scores:

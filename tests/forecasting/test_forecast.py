@@ -7,10 +7,9 @@ from lifelines import AalenJohansenFitter
 from benchmarks.forecast_worlds import KINDS
 from forecasting import calibration
 from forecasting.backtest import default_origins, judged_rows, vintage_rows
-from forecasting.hazards import HORIZONS, fit_hazards, outcome_probabilities
+from forecasting.hazards import HORIZONS, endings, fit_hazards, outcome_probabilities, weigh
 from forecasting.histories import LOST, NO_MONTH, OPEN, WON, histories, month_number, month_start
 from forecasting.spells import won_by_month
-from forecasting.strata import Levels
 from forecasting.study import study
 from forecasting.vintage import point, quantiles
 from tests.forecasting.lives import generated, last_month, of
@@ -51,9 +50,9 @@ def test_one_stratum_equals_aalen_johansen_of_lifelines():
     size = 4000
     stay, kind = random.geometric(0.2, size), np.where(random.random(size) < 0.4, WON, LOST)
     months = np.full(size, 100)
-    strata = Levels([np.zeros(size, dtype=np.int64)], [1], [np.zeros(1, dtype=np.int64)])
-    follow_up = 7
-    hazards = fit_hazards(strata, slice(0, size), months, months + stay, kind, 100 + follow_up)
+    one, follow_up = np.zeros(size, dtype=np.int64), 7
+    weighed = weigh(one, 1, endings(months, months + stay, kind, follow_up), np.full(size, 0.5))
+    hazards = fit_hazards(weighed, [one[:1]])
     won, lost = outcome_probabilities(hazards.win, hazards.lose, np.ones(HORIZONS))
     seen = np.where(stay <= follow_up, np.where(kind == WON, 1, 2), 0)
     for event, ours in ((1, won), (2, lost)):

@@ -13,9 +13,11 @@ from forecasting.calibration import interval_scores, is_within_calibration
 from forecasting.current import Moment, booked_from, current_of, moment, shares_before_month_end
 from forecasting.deals import outlook
 from forecasting.hazards import HORIZONS
-from forecasting.histories import WON, Floats, Histories, Times, histories, month_of, month_start
+from forecasting.histories import WON, Floats, Histories, Times, histories, month_of
 from forecasting.notes import notes
 from forecasting.periods import PeriodRow, Won, current_periods, each_part, period_columns, vintage_periods
+from forecasting.quotas import Month, month_ahead, running_month, weighted_by
+from forecasting.records import Chunk, as_columns
 from forecasting.segments import COMPONENTS, Part
 from forecasting.simulation import grid
 from forecasting.spells import Spells
@@ -24,18 +26,8 @@ from forecasting.vintage import METHOD, has_forecast, point
 
 ORIGINS = 24
 """Past month ends that are published."""
-COLUMNS: dict[str, str] = {
-    "record": "str", "as_of_month": "date", "target_month": "date", "horizon_months": "float", "component": "str",
-    "segment_type": "str", "segment": "str", "method": "str", "forecast": "float", "p10": "float", "p50": "float",
-    "p90": "float", "actual": "float", "crm_weighted": "float", "naive": "float", "is_within_calibration": "float",
-    "method_version": "str", "deal_key": "str", "p_won": "float", "p_lost": "float", "p_open": "float",
-    "win_30d": "float", "win_60d": "float", "win_90d": "float", "amount_if_won": "float", "p_push": "float",
-    "note": "str", "period_type": "str", "last_month": "date", "is_whole": "float", "so_far": "float",
-}  # fmt: skip
-"""Columns of the result and what they hold (flags as 0 and 1). `record` says which of them a row uses: vintage,
-judged, deal (per deal and month), outlook (per deal), current, owner, period, current_period."""
-Chunk = dict[str, Any]
-"""Columns of some records: arrays of one length, or one value for all of them."""
+Quotas = Mapping[tuple[str, int], float]
+"""By owner and month number."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +43,18 @@ class Warehouse:
 
 
 def forecast_table(
-    columns: Mapping[str, Any], names: Mapping[str, np.ndarray], as_of: np.datetime64, fiscal_start: int = 1
+    columns: Mapping[str, Any],
+    names: Mapping[str, np.ndarray],
+    as_of: np.datetime64,
+    fiscal_start: int = 1,
+    quotas: Quotas | None = None,
 ) -> dict[str, np.ndarray]:
     """All records of the forecast as columns (see COLUMNS).
 
     columns: those of int_forecast_histories as arrays, rows in any order (times naive, in the reporting time zone;
     amounts in the reporting currency), `deal`, `stage`, `pipeline`, `team` and `owner` as codes, `kind` as OPEN, WON or
     LOST; names: what the codes stand for, in the order of the names; as_of: naive, too; fiscal_start: month the fiscal
-    year starts in. No rows give empty columns.
+    year starts in; quotas: what each owner is to win in each month. No rows give empty columns.
     """
     if not len(columns["deal"]):
         return as_columns([])
@@ -67,20 +63,30 @@ def forecast_table(
     s = study(w.histories, last)
     others = {name: regrouped(s, h) for name, h in w.others.items()}
     spells = {name: split.spells for name, split in ({"pipeline": s} | others).items()}
-    del others["owner"]
-    chunks = _past_chunks(s, others, last, fiscal_start, w.deals)
+    chunks = _past_chunks(s, others, last, fiscal_start, w.deals, quotas or {})
     del s, others  # the running month has a study of its own
-    return as_columns(chunks + current_chunks(w, spells, fiscal_start))
+    return as_columns(chunks + current_chunks(w, spells, fiscal_start, quotas or {}))
 
 
-def _past_chunks(s: Study, others: dict[str, Study], last: int, fiscal_start: int, deals: np.ndarray) -> list[Chunk]:
-    """Vintages of past month ends, what they are judged by, and the odds of each deal at the last of them."""
+def _past_chunks(
+    s: Study, others: dict[str, Study], last: int, fiscal_start: int, deals: np.ndarray, quotas: Quotas
+) -> list[Chunk]:
+    """Vintages of past month ends, what they are judged by, the odds of owners as each month began, and the odds of
+    each deal at the last of them."""
+    owners, others = others["owner"], {name: split for name, split in others.items() if name != "owner"}
+    of_owners: list[Chunk] = []
     origins = [o for o in origins_of(s, last) if o > last - ORIGINS]
     vintages, spans = [], []
     for o in origins:  # both at once: a study keeps the deals of one month end only
         vintages += vintage_rows(s, o, "pipeline", others)
         spans += vintage_periods(s, o, fiscal_start, last, {"pipeline": s} | others)
-    chunks = [_vintages(vintages), _judged(judged_rows(s, vintages, last, others)), period_columns(spans, "period")]
+        of_owners += [_weighted(s, owners, o, o), _opening_odds(s, owners, o, quotas)]
+    chunks = [
+        _vintages(vintages),
+        _judged(judged_rows(s, vintages, last, others)),
+        period_columns(spans, "period"),
+        *of_owners,
+    ]
     return [*chunks, _deal_months(s, last, deals)] if last in origins else chunks
 
 
@@ -157,7 +163,33 @@ def _deal_months(s: Study, as_of: int, deals: np.ndarray) -> Chunk:
     }  # fmt: skip
 
 
-def current_chunks(w: Warehouse, spells: Mapping[str, Spells], fiscal_start: int = 1) -> list[Chunk]:
+def _weighted(s: Study, owners: Study, as_of: int, month: int) -> Chunk:
+    pipeline, owner, value = weighted_by(s, owners, point(s, as_of))
+    return {"record": "weighted", "as_of_month": np.full(len(value), month), "segment": pipeline, "owner_key": owner,
+            "forecast": value}  # fmt: skip
+
+
+def _opening_odds(s: Study, owners: Study, as_of: int, quotas: Quotas) -> Chunk:
+    """Odds of the month after as_of, as its vintage has them."""
+    p = point(s, as_of)
+    asked = [each for each in each_part(s, p, {"owner": owners}) if quotas.get((each.name, as_of + 1), 0) > 0]
+    return {**_odds(as_of + 1, {each.name: month_ahead(s, p, each) for each in asked}, quotas),
+            "as_of_month": np.full(len(asked), as_of)}  # fmt: skip
+
+
+def _odds(month: int, months: dict[str, Month], quotas: Quotas) -> Chunk:
+    wanted = {owner: quotas[owner, month] for owner in months}
+    return {
+        "record": "odds", "target_month": np.full(len(months), month),
+        "owner_key": np.array(list(months), dtype=object),
+        "p_attain": np.array([m.odds(wanted[owner]) for owner, m in months.items()], dtype=float),
+        "pipeline_needed": np.array([m.pipeline_needed(wanted[owner]) for owner, m in months.items()], dtype=float),
+    }  # fmt: skip
+
+
+def current_chunks(
+    w: Warehouse, spells: Mapping[str, Spells], fiscal_start: int = 1, quotas: Quotas | None = None
+) -> list[Chunk]:
     """forecast_current by segment type, each owner's months, and the outlook of each open deal.
 
     spells: by segment type, of the histories as they are."""
@@ -186,45 +218,26 @@ def current_chunks(w: Warehouse, spells: Mapping[str, Spells], fiscal_start: int
 
     rows: list[Chunk] = []
     spans: list[PeriodRow] = []
+    owing: dict[str, Month] = {}
+    wanted = quotas or {}
     splits = {name: replace(s.histories, segment=h.segment, segments=h.segments) for name, h in w.others.items()}
-    for each in each_part(s, p, {"pipeline": s} | {name: regrouped(s, h) for name, h in splits.items()}):
+    shifted = {"pipeline": s} | {name: regrouped(s, h) for name, h in splits.items()}
+    for each in each_part(s, p, shifted):
         record = "owner" if each.kind == "owner" else "current"
         mine = spells["pipeline" if each.index is None else each.kind]
         booked = booked_from(mine, now, each.index)
         rows += chunks(record, each.kind, each.name, each.part, booked)
+        if record == "owner" and wanted.get((each.name, now.month), 0) > 0:
+            owing[each.name] = running_month(s, p, each, float(booked[0]), share)
         if record == "current":
             found = current_of(each.part, booked, share, p.shared, grid(s, now.shifted_as_of))
             spans += current_periods(p, each, found, share, now, fiscal_start, Won(mine, each.index, now.month))
-    return [*rows, period_columns(spans, "current_period"), outlook(s, p, now, w.deals)]
+    weighted = _weighted(s, shifted["owner"], now.shifted_as_of, now.month)
+    more = [period_columns(spans, "current_period"), weighted, _odds(now.month, owing, wanted)]
+    return [*rows, *more, outlook(s, p, now, w.deals)]
 
 
 def _shifted(h: Histories, w: Warehouse, now: Moment) -> Histories:
     """The histories moved back so that `now` is a month's end. Close dates move as well; revenue goes by the win."""
     at = h.at - now.shift
     return replace(h, at=at, close_month=month_of(w.close_date - now.shift), revenue_month=month_of(at))
-
-
-def as_columns(chunks: Sequence[Chunk]) -> dict[str, np.ndarray]:
-    """Chunks as one array a column of COLUMNS; what a chunk lacks is null there (None, NaN or NaT)."""
-    lengths = [max((len(v) for v in chunk.values() if isinstance(v, np.ndarray)), default=0) for chunk in chunks]
-    return {
-        name: np.concatenate([_empty(kind, 0)] + [
-            _column(chunk.get(name), kind, length) for chunk, length in zip(chunks, lengths, strict=True)
-        ])
-        for name, kind in COLUMNS.items()
-    }  # fmt: skip
-
-
-def _column(value: Any, kind: str, length: int) -> np.ndarray:
-    if value is None:
-        return _empty(kind, length)
-    if kind == "date":
-        return month_start(np.asarray(value))
-    whole_column = value if isinstance(value, np.ndarray) else np.full(length, value, dtype=object)
-    return whole_column.astype(object if kind == "str" else np.float64)
-
-
-def _empty(kind: str, length: int) -> np.ndarray:
-    if kind == "date":
-        return np.full(length, np.datetime64("NaT"), dtype="datetime64[us]")
-    return np.full(length, None, dtype=object) if kind == "str" else np.full(length, np.nan)

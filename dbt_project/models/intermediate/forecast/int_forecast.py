@@ -29,4 +29,6 @@ def model(dbt, session):
     dbt.config(materialized="table")
     as_of, fiscal_start = dbt.ref("int_forecast_clock").select("as_of, fiscal_start").fetchnumpy().values()
     columns, names = coded(dbt.ref("int_forecast_histories"))
-    return pandas.DataFrame(forecast_table(columns, names, as_of[0], int(fiscal_start[0])))
+    monthly = dbt.ref("int_owner_quotas").filter("quota > 0").aggregate("owner_key, month, sum(quota)").fetchall()
+    quotas = {(owner, 12 * month.year + month.month - 1): float(quota) for owner, month, quota in monthly}
+    return pandas.DataFrame(forecast_table(columns, names, as_of[0], int(fiscal_start[0]), quotas))

@@ -25,6 +25,12 @@ stock as (
     group by 1, 2
 ),
 
+weighted as (
+    select month, owner_key, sum(weighted_amount) as open_weighted_amount
+    from {{ ref('int_forecast_weighted') }}
+    group by 1, 2
+),
+
 events as (
     select
         month, owner_key, closed_at as happened_at, outcome, deal_type, is_sized, is_unconverted, amount_reporting,
@@ -41,8 +47,10 @@ events as (
     union all by name
     select
         stock.month, stock.owner_key, months.seen_at - interval '1 microsecond' as happened_at,
-        stock.open_amount, stock.crm_weighted_amount, stock.due_amount
+        stock.open_amount, weighted.open_weighted_amount, stock.crm_weighted_amount, stock.due_amount
     from stock
+    left join weighted
+        on stock.month = weighted.month and stock.owner_key is not distinct from weighted.owner_key
     inner join {{ ref('int_months') }} as months on stock.month = months.month
     union all by name
     select months.month, stock.owner_key, months.starts_at as happened_at, stock.opening_due_amount

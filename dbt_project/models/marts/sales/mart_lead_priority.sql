@@ -36,8 +36,7 @@ select
     rated.created_at,
     rated.age_days,
     rated.age_band,
-    -- the forecast's own
-    cast(null as double) as probability_customer_90d,
+    rated.rate_90d as probability_customer_90d,
     rated.rate_90d,
     rated.average_rate as average_rate_90d,
     coalesce(rated.alike_leads, 0) as alike_leads,

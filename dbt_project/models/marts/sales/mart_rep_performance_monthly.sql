@@ -2,24 +2,6 @@
 -- for each, the quota split by days, so that rows add up. Owner null: deals that nobody owned.
 with
 
-quotas as (
-    select
-        days.month, days.owner_key, days.team_key, targets.quota_version,
-        -- cents are split so that the parts add up to the active share of the whole
-        cast(
-            round(targets.quota * sum(days.active_days) over teams / days.days_in_month, 2)
-            - round(targets.quota * (sum(days.active_days) over teams - days.active_days) / days.days_in_month, 2)
-            as decimal(18, 2)
-        ) as quota
-    from {{ ref('int_owner_months') }} as days
-    left join {{ ref('fct_targets') }} as targets
-        on days.month = targets.month and targets.level = 'owner' and days.owner_key = targets.target_key
-    window teams as (
-        partition by days.month, days.owner_key order by days.team_key nulls last
-        rows between unbounded preceding and current row
-    )
-),
-
 figures as (
     select
         month, owner_key, team_key,
@@ -42,6 +24,7 @@ figures as (
         {{ exact_average('cycle_microseconds', "outcome = 'won'") }} / 86400000000 as average_sales_cycle_days,
         coalesce(sum(new_deals), 0) as new_deals,
         cast(coalesce(sum(open_amount), 0) as decimal(18, 2)) as open_amount,
+        cast(sum(open_weighted_amount) as decimal(18, 2)) as open_weighted_amount,
         cast(coalesce(sum(crm_weighted_amount), 0) as decimal(18, 2)) as crm_weighted_amount,
         cast(coalesce(sum(due_amount), 0) as decimal(18, 2)) as due_amount,
         cast(coalesce(sum(opening_due_amount), 0) as decimal(18, 2)) as opening_due_amount
@@ -50,7 +33,7 @@ figures as (
 ),
 
 reps as (
-    select month, owner_key, team_key from quotas
+    select month, owner_key, team_key from {{ ref('int_owner_quotas') }}
     union
     select month, owner_key, team_key from figures
 )
@@ -70,8 +53,7 @@ select
     cast(coalesce(figures.won_amount, 0) as double) / nullif(quotas.quota, 0) as attainment,
     cast(quotas.quota - coalesce(figures.won_amount, 0) as decimal(18, 2)) as gap_amount,
     coalesce(figures.open_amount, 0) as open_amount,
-    -- by our own probabilities: filled by the forecast, as p_attain and pipeline_needed_p80
-    cast(null as decimal(18, 2)) as open_weighted_amount,
+    figures.open_weighted_amount,
     coalesce(figures.crm_weighted_amount, 0) as crm_weighted_amount,
     coalesce(figures.due_amount, 0) as due_amount,
     coalesce(figures.opening_due_amount, 0) as opening_due_amount,
@@ -81,8 +63,8 @@ select
     end as coverage_remaining,
     cast(coalesce(figures.due_amount, 0) as double) / nullif(quotas.quota, 0) as coverage_full,
     cast(coalesce(figures.opening_due_amount, 0) as double) / nullif(quotas.quota, 0) as opening_coverage_full,
-    cast(null as double) as p_attain,
-    cast(null as decimal(18, 2)) as pipeline_needed_p80,
+    odds.p_attain,
+    odds.pipeline_needed_p80,
     coalesce(figures.won_count, 0) as won_count,
     coalesce(figures.lost_count, 0) as lost_count,
     cast(figures.won_count as double) / nullif(figures.won_count + figures.lost_count, 0) as win_rate,
@@ -102,10 +84,11 @@ select
     months.is_complete_month
 from reps
 inner join {{ ref('int_months') }} as months on reps.month = months.month
-left join quotas
+left join {{ ref('int_owner_quotas') }} as quotas
     on reps.month = quotas.month and reps.owner_key = quotas.owner_key
     and reps.team_key is not distinct from quotas.team_key
 left join figures
     on reps.month = figures.month and reps.owner_key is not distinct from figures.owner_key
     and reps.team_key is not distinct from figures.team_key
+left join {{ ref('int_owner_odds') }} as odds on reps.month = odds.month and reps.owner_key = odds.owner_key
 left join {{ ref('dim_owners') }} as owners on reps.owner_key = owners.owner_key

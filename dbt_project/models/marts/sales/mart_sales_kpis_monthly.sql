@@ -1,6 +1,16 @@
 -- One row per month and pipeline, and one per month with pipeline_key 'all' (is_rollup): never sum the two together.
 with
 
+weighted as (
+    select month, pipeline_key, sum(weighted_amount) as weighted_amount
+    from {{ ref('int_forecast_weighted') }}
+    group by 1, 2
+    union all by name
+    select month, 'all' as pipeline_key, sum(weighted_amount) as weighted_amount
+    from {{ ref('int_forecast_weighted') }}
+    group by 1
+),
+
 figures as (
     select
         scopes.month, scopes.month_end, scopes.pipeline_key, scopes.is_rollup, scopes.is_complete_month,
@@ -35,6 +45,7 @@ figures as (
         closings.new_business_median_sales_cycle_days,
         coalesce(standing.open_opportunities, 0) as open_opportunities,
         coalesce(standing.open_amount, 0) as open_amount,
+        weighted.weighted_amount,
         coalesce(standing.crm_weighted_amount, 0) as crm_weighted_amount,
         coalesce(standing.unconverted_open_count, 0) as unconverted_open_count,
         coalesce(standing.fulfilment_count, 0) as fulfilment_count,
@@ -51,6 +62,7 @@ figures as (
         on scopes.month = closings.month and scopes.pipeline_key = closings.pipeline_key
     left join {{ ref('int_sales_open_monthly') }} as standing
         on scopes.month = standing.month and scopes.pipeline_key = standing.pipeline_key
+    left join weighted on scopes.month = weighted.month and scopes.pipeline_key = weighted.pipeline_key
     left join {{ ref('int_sales_cycles_monthly') }} as cycles
         on scopes.month = cycles.month and scopes.pipeline_key = cycles.pipeline_key
     left join {{ ref('int_sales_velocity_monthly') }} as velocity
@@ -89,8 +101,7 @@ select
     km_sales_cycle_days,
     open_opportunities,
     cast(open_amount as decimal(18, 2)) as open_amount,
-    -- by our own probabilities: filled by the forecast
-    cast(null as decimal(18, 2)) as weighted_amount,
+    cast(weighted_amount as decimal(18, 2)) as weighted_amount,
     cast(crm_weighted_amount as decimal(18, 2)) as crm_weighted_amount,
     unconverted_open_count,
     fulfilment_count,

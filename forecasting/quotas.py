@@ -1,0 +1,105 @@
+"""What a month may bring its owner against a quota: the odds to reach it, and the open pipeline missing to 80 %."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecasting.hazards import HORIZONS
+from forecasting.histories import Floats
+from forecasting.intervals import at_scores
+from forecasting.periods import Each
+from forecasting.simulation import grid
+from forecasting.study import Study
+from forecasting.vintage import AMOUNT_NOISE, Point
+
+WANTED = 0.8
+STEPS = 40
+EVERY = 8
+"""Of the grid's levels, one in so many: odds are good to a quarter of a percent."""
+
+
+@dataclass(frozen=True)
+class Month:
+    """One owner's month. booked: certain; mean, variance: of the rest, what is common to all deals left out;
+    common: relative deviation of that; scores: calibrated, ascending; win_share: expected revenue of the month per unit
+    of open pipeline; noise: variance per unit of expected revenue of open deals."""
+
+    booked: float
+    mean: float
+    variance: float
+    common: float
+    scores: Floats
+    win_share: float
+    noise: float
+
+    def odds(self, quota: float, more: float = 0.0) -> float:
+        """Probability to reach the quota, with `more` expected revenue of further open deals."""
+        mean, variance = self.mean + more, self.variance + more * self.noise
+        deviation = np.sqrt(variance + (self.common * mean) ** 2)
+        rest = at_scores(np.array([mean]), np.array([deviation]), self.scores[None, :])[0]
+        return float((self.booked + rest >= quota).mean())
+
+    def pipeline_needed(self, quota: float) -> float:
+        """Further open pipeline with which the odds are 80 %, 0 where they are; NaN where no such deal would be won."""
+        if self.odds(quota) >= WANTED:
+            return 0.0
+        low, high = 0.0, max(quota - self.booked, 1.0)
+        for _ in range(STEPS):
+            if self.odds(quota, high) >= WANTED:
+                break
+            low, high = high, 2 * high
+        for _ in range(STEPS):
+            middle = (low + high) / 2
+            low, high = (low, middle) if self.odds(quota, middle) >= WANTED else (middle, high)
+        return high / self.win_share if self.win_share > 0 else float("nan")
+
+
+def month_ahead(s: Study, p: Point, each: Each) -> Month:
+    """The first month of a vintage, of one owner."""
+    total = each.part.mean["total"][0]
+    variance = each.part.deviation["total"][0] ** 2 - (p.shared[0] * total) ** 2
+    return Month(
+        0.0, float(total), float(max(variance, 0.0)), float(p.shared[0]), grid(s, p.as_of)[0, ::EVERY],
+        *_open_deals(s, p, each, 1.0),
+    )  # fmt: skip
+
+
+def running_month(s: Study, p: Point, each: Each, booked: float, share: float) -> Month:
+    """The rest of the running month, of one owner. share: of a shifted month before the calendar's month end."""
+    mean = variance = 0.0
+    for component in ("open_pipeline", "new_business"):
+        expected = each.part.mean[component][0]
+        mean += share * expected
+        variance += share * max(each.part.deviation[component][0] ** 2 - (p.shared[0] * expected) ** 2, 0.0)
+    return Month(
+        booked, float(mean), float(variance), float(p.shared[0]), grid(s, p.as_of)[0, ::EVERY],
+        *_open_deals(s, p, each, share),
+    )  # fmt: skip
+
+
+def _open_deals(s: Study, p: Point, each: Each, share: float) -> tuple[float, float]:
+    """Expected revenue of the month per unit of open amount, and variance per unit of expected revenue: the owner's, or
+    the company's where the owner has no open deal of worth."""
+    amount = np.nan_to_num(s.panel.amount[s.open_at(p.as_of)])
+    everything = np.ones(len(amount), dtype=bool)
+    for mine in (everything if each.mine is None else each.mine, everything):
+        won, value = p.opened.won[mine, 0], p.opened.amount[mine]
+        expected = share * won * value
+        if amount[mine].sum() > 0 and expected.sum() > 0:
+            noise = AMOUNT_NOISE * (share * won * value**2).sum() - (expected**2).sum()
+            return float(expected.sum() / amount[mine].sum()), float(max(noise, 0.0) / expected.sum())
+    return 0.0, 0.0
+
+
+def weighted_by(pipelines: Study, owners: Study, p: Point) -> tuple[np.ndarray, np.ndarray, Floats]:
+    """Names of pipeline and owner, and what their open deals are expected to bring within nine months."""
+    here = pipelines.open_at(p.as_of)
+    names = pipelines.histories.segments, owners.histories.segments
+    cell = pipelines.panel.segment[here] * len(names[1]) + owners.panel.segment[here]
+    there, position = np.unique(cell, return_inverse=True)
+    revenue = p.opened.revenue.reshape(-1, HORIZONS).sum(axis=1)
+    value = np.bincount(position, revenue, len(there)).astype(np.float64)
+    pipeline = np.array([names[0][i] for i in there // len(names[1])], dtype=object)
+    return pipeline, np.array([names[1][i] for i in there % len(names[1])], dtype=object), value

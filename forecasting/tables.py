@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from forecasting.backtest import Judged, Row, default_origins, judged_rows, vintage_rows
+from forecasting.bridge import bridge_columns
 from forecasting.calibration import interval_scores, is_within_calibration
 from forecasting.current import Moment, booked_from, current_of, moment, shares_before_month_end
 from forecasting.deals import outlook
@@ -87,7 +88,11 @@ def _past_chunks(
         period_columns(spans, "period"),
         *of_owners,
     ]
-    return [*chunks, _deal_months(s, last, deals)] if last in origins else chunks
+    if last not in origins:
+        return chunks
+    now = point(s, last)
+    told = [bridge_columns(s, point(s, last - 1), now, deals)] if has_forecast(s, last - 1) else []
+    return [*chunks, *told, _deal_months(s, last, deals)]
 
 
 def read(columns: Mapping[str, Any], names: Mapping[str, np.ndarray], as_of: np.datetime64) -> Warehouse:

@@ -38,6 +38,24 @@ spans as (
     having abs(sum(vintages.expected_revenue) - max(periods.expected_revenue)) > 0.01 * count(*)
 ),
 
+bridged as (
+    select as_of_month_end, target_month, sum(amount) as told
+    from {{ ref('forecast_bridge') }}
+    group by 1, 2
+),
+
+-- the change of each target month that the last two vintages share
+changes as (
+    select now.as_of_month_end, now.target_month, now.expected_revenue - before.expected_revenue as change
+    from vintages as now
+    inner join vintages as before
+        on now.target_month = before.target_month and now.horizon_months = before.horizon_months - 1
+    where
+        now.component = 'total' and before.component = 'total' and now.segment_type = 'all'
+        and before.segment_type = 'all'
+        and now.as_of_month_end = (select max(as_of_month_end) from {{ ref('forecast_bridge') }})
+),
+
 odds as (
     select deal_key
     from {{ ref('forecast_deal_months') }}
@@ -72,3 +90,9 @@ from odds
 union all
 select 'periods', as_of_date, period_end || ' ' || segment
 from spans
+union all
+select 'bridge', changes.as_of_month_end, cast(changes.target_month as varchar)
+from changes
+left join bridged
+    on changes.as_of_month_end = bridged.as_of_month_end and changes.target_month = bridged.target_month
+where changes.change <> coalesce(bridged.told, 0)

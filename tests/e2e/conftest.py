@@ -1,15 +1,13 @@
-"""Runs are dear: the story (a full run and three incremental ones), and what hangs on it, happens once a session."""
+"""Runs are dear: the story (a full run and two incremental ones), and what hangs on it, happens once a session: all of
+it on one worker (tests/conftest.py).
+"""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -18,11 +16,10 @@ from ingestion.sandbox import truth
 from ingestion.sandbox.model import SILENT, Change
 from ingestion.sandbox.serve import Sandbox
 from ingestion.sandbox.world import World
-from orchestration.home import write_atomically
 from tests.e2e.product import Done, Product, differences, moment
 
 SEED, DEALS, BEGINNING = 7, 400, "2026-06-30T20:00:00Z"
-DAYS_ON = (20, 25, 45)
+DAYS_ON = (20, 70)
 FAULTS = (("429_retry_after", 11), ("500", 13), ("reset", 17), ("truncated_json", 19))
 PAST = "2026-08-10T12:00:00Z"
 """An instant between two runs, within a month, at which nobody looked."""
@@ -135,33 +132,3 @@ def _kind(change: Change, born: int) -> str:
 def naive(world: World) -> dict[str, int]:
     """How many deals a naive reader gets wrong, by reason."""
     return next(iter(truth.rows(world, "naive")))
-
-
-@pytest.fixture(scope="session")
-def demo_process(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Path]:
-    """The demo's folder, started once by whichever worker comes first, before other runs, so that it has the second
-    core meanwhile. `code` in it is written when the demo has ended.
-    """
-    base = tmp_path_factory.getbasetemp()
-    folder = (base if worker_id == "master" else base.parent) / "demo"
-    try:
-        folder.mkdir()
-    except FileExistsError:
-        yield folder
-        return
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("HUBSPOT", "FUNNEL", "DAGSTER"))}
-    env |= {"FUNNEL_HOME": str(folder), "PYTHONIOENCODING": "utf-8", "COLUMNS": "200"}
-    with (folder / "stdout").open("w") as out, (folder / "stderr").open("w") as err:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "orchestration.cli", "demo"], env=env, cwd=folder, stdout=out, stderr=err
-        )
-    ending = Thread(target=lambda: write_atomically(folder / "code", str(process.wait())))
-    ending.start()
-    yield folder
-    ending.join()  # the other worker may be reading it
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _early(request: pytest.FixtureRequest) -> None:
-    if any(item.path.name == "test_demo.py" for item in request.session.items):
-        request.getfixturevalue("demo_process")

@@ -22,6 +22,7 @@ from ingestion.sandbox.world import World
 from orchestration.demo_figures import TABLES
 
 LONGEST = 300
+PII_KEY = "key-of-the-e2e-tests"
 WHEN_READ = ("first_landed_at", "recorded_at")
 """Columns that tell when we read something: two homes that read the same world at different times differ in them."""
 
@@ -64,7 +65,7 @@ class Product:
         """Without a word of the developer's own portal."""
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("HUBSPOT", "FUNNEL", "DAGSTER"))}
         return clean | {
-            "FUNNEL_HOME": str(self.home), "FUNNEL_PII_KEY": "e2e", "HUBSPOT_ACCESS_TOKEN": TOKEN,
+            "FUNNEL_HOME": str(self.home), "FUNNEL_PII_KEY": PII_KEY, "HUBSPOT_ACCESS_TOKEN": TOKEN,
             "HUBSPOT_API_BASE": self.url, **self.env,
         }  # fmt: skip
 

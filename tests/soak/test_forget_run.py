@@ -18,13 +18,13 @@ from ingestion.sandbox.model import iso
 from orchestration import warehouse
 from orchestration.home import Home
 from orchestration.rollback import check_whole
-from tests.orchestration.test_undo_run import (  # noqa: F401 fixtures, and the tests that leave publishing on hold
+from tests.e2e.conftest import beginning  # noqa: F401 a fixture
+from tests.e2e.test_undo_run import (  # noqa: F401 fixtures, and the tests that leave publishing on hold
     Funnel,
     Place,
     current,
     funnel,
     place,
-    ran,
     test_changed_category_and_own_models_are_seen_before_publishing,
     test_held_released_published_with_own_models_and_rolled_back_to_the_byte,
 )
@@ -43,7 +43,7 @@ class Person:
 
 
 @pytest.fixture(scope="module")
-def person(place: Place, ran: None) -> Person:
+def person(place: Place) -> Person:
     file = (place.home.published / "current").resolve() / "funnel.duckdb"
     with duckdb.connect(str(file), read_only=True) as connection:
         return Person(

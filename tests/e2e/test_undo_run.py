@@ -1,7 +1,7 @@
 """Undo and compare over the real thing: a changed configuration is seen, undone, redone.
 
-The tests share one home and build on one another, in order: a run costs seconds. A person is forgotten over the same
-home in tests/soak/test_forget_run.py.
+The tests share one home, a copy of the story's first, and build on one another, in order: a run costs seconds. A person
+is forgotten over the same home in tests/soak/test_forget_run.py.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from orchestration import cli, transform
 from orchestration import own_models as own
 from orchestration.home import Home
 from orchestration.publish import file_entry, files_of
+from tests.e2e.conftest import BEGINNING, DEALS, SEED, Story
+from tests.e2e.product import Product
 
 Funnel = Callable[..., tuple[int, dict[str, Any]]]
 OWN_YML = """
@@ -48,15 +50,16 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    before, root = dict(os.environ), tmp_path_factory.mktemp("undo") / "home"
-    with Sandbox(World(seed=5, deals=150, now="2026-06-30T20:00:00Z"), rate=None, search_rate=None) as sandbox:
-        for name in [name for name in os.environ if name.startswith(("HUBSPOT", "FUNNEL", "DAGSTER"))]:
-            del os.environ[name]
-        os.environ |= {
-            "FUNNEL_HOME": str(root), "HUBSPOT_ACCESS_TOKEN": "sandbox-token", "HUBSPOT_API_BASE": sandbox.url,
-        }  # fmt: skip
-        yield Place(Home(root), sandbox.world)
+def place(beginning: Story, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """The home of the story's first run, and a source of its own at that very moment."""
+    before = dict(os.environ)
+    home = beginning.chapters[0].left.copy(tmp_path_factory.mktemp("undo") / "home").home
+    with Sandbox(World(seed=SEED, deals=DEALS, now=BEGINNING), rate=None, search_rate=None) as sandbox:
+        sandbox.world.observe()  # by the run that made the home
+        given = Product(home, sandbox.url).environment()
+        os.environ.clear()
+        os.environ.update(given)
+        yield Place(Home(home), sandbox.world)
     os.environ.clear()
     os.environ.update(before)
 
@@ -74,17 +77,10 @@ def funnel(place: Place, capsys: pytest.CaptureFixture[str]) -> Funnel:
     return call
 
 
-@pytest.fixture(scope="module")
-def ran(place: Place) -> None:
-    """A full run."""
-    assert cli.main(["run", "--as-of", iso(place.world.now), "--json"]) == 0
-
-
 def current(place: Place) -> str:
     return (place.home.published / "current").readlink().name
 
 
-@pytest.mark.usefixtures("ran")
 def test_every_published_table_has_a_key_that_is_one(place: Place) -> None:
     file = (place.home.published / "current").resolve() / "funnel.duckdb"
     with duckdb.connect(str(file), read_only=True) as connection:
@@ -100,7 +96,6 @@ def test_every_published_table_has_a_key_that_is_one(place: Place) -> None:
             assert repeated == [], table
 
 
-@pytest.mark.usefixtures("ran")
 def test_changed_category_and_own_models_are_seen_before_publishing(place: Place, funnel: Funnel) -> None:
     before = current(place)
     (place.home.root / "funnel.yml").write_text(TO_VOID)
@@ -130,7 +125,6 @@ def test_changed_category_and_own_models_are_seen_before_publishing(place: Place
     assert current(place) == before
 
 
-@pytest.mark.usefixtures("ran")
 def test_held_released_published_with_own_models_and_rolled_back_to_the_byte(place: Place, funnel: Funnel) -> None:
     before = current(place)
     files = hashes(place)
@@ -178,7 +172,6 @@ def test_held_released_published_with_own_models_and_rolled_back_to_the_byte(pla
     assert current(place) == before
 
 
-@pytest.mark.usefixtures("ran")
 def test_own_models_are_in_the_asset_graph_and_what_they_may_not_read_is_refused(place: Place) -> None:
     settings = load_settings()
     assets = transform.models(settings)

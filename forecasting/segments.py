@@ -67,7 +67,8 @@ def new_business_shares(s: Study, as_of: int) -> Floats:
     won = (s.spells.end > as_of - 12) & (s.spells.end <= as_of) & (s.spells.end_kind == WON)
     count = np.bincount(s.spells.segment[created], minlength=size) + 1e-9
     value = np.bincount(s.spells.last_segment[won], s.spells.value[won], size)
-    worth = SHARE_WINS * (s.spells.value[won].mean() if won.any() else 1.0)
+    typical = float(s.spells.value[won].mean()) if won.any() else 0.0
+    worth = SHARE_WINS * (typical if typical > 0 else 1.0)
     blended = np.maximum(value, 0) + worth * count / count.sum()
     return np.asarray(blended / blended.sum())
 

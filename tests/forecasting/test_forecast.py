@@ -201,3 +201,12 @@ def test_calibration_is_called_lost_only_outside_its_band(monkeypatch, covered, 
     assert calibration.is_within_calibration(s, last_month(generated("sparse"))).tolist() == [said] * HORIZONS
     monkeypatch.setattr(calibration, "covered", lambda *_: (np.full(HORIZONS, 11.0), np.full(HORIZONS, 11.0 * covered)))
     assert calibration.is_within_calibration(s, last_month(generated("sparse"))).all()
+
+
+def test_wins_without_amounts_are_split_over_segments_as_zeros():
+    base = generated("sparse")
+    h = histories(base.deal, base.at, base.stage, base.kind, np.where(base.kind == WON, np.nan, base.amount),
+                  segment=base.deal % 2, segments=("a", "b"))  # fmt: skip
+    rows = vintage_rows(study(h, last_month(h)), last_month(h))
+    assert {row.segment for row in rows} == {"all", "a", "b"}
+    assert {row.expected for row in rows} == {0.0}

@@ -33,10 +33,10 @@ Quotas = Mapping[tuple[str, int], float]
 
 @dataclass(frozen=True)
 class Warehouse:
-    """Histories (segments are pipelines), the other ways to segment the same rows, the deals' keys by their code, the
+    """Histories by pipeline, the other ways to segment the same rows, the deals' keys by their code, the
     instant they end at, and of each row the expected close date."""
 
-    histories: Histories
+    by_pipeline: Histories
     others: dict[str, Histories]
     deals: np.ndarray
     as_of: np.datetime64
@@ -52,16 +52,16 @@ def forecast_table(
 ) -> dict[str, np.ndarray]:
     """All records of the forecast as columns (see COLUMNS).
 
-    columns: those of int_forecast_histories as arrays, rows in any order (times naive, in the reporting time zone;
-    amounts in the reporting currency), `deal`, `stage`, `pipeline`, `team` and `owner` as codes, `kind` as OPEN, WON or
-    LOST; names: what the codes stand for, in the order of the names; as_of: naive, too; fiscal_start: month the fiscal
-    year starts in; quotas: what each owner is to win in each month. No rows give empty columns.
+    columns, names: as forecasting.coded makes them of int_forecast_histories, rows in any order: times naive, in the
+    reporting time zone, amounts in the reporting currency, keys as codes, `kind` as OPEN, WON or LOST. as_of: naive,
+    too; fiscal_start: month the fiscal year starts in; quotas: what each owner is to win in each month. No rows give
+    empty columns.
     """
     if not len(columns["deal"]):
         return as_columns([])
     w = read(columns, names, as_of)
     last = moment(w.as_of).month - 1
-    s = study(w.histories, last)
+    s = study(w.by_pipeline, last)
     others = {name: regrouped(s, h) for name, h in w.others.items()}
     spells = {name: split.spells for name, split in ({"pipeline": s} | others).items()}
     chunks = _past_chunks(s, others, last, fiscal_start, w.deals, quotas or {})
@@ -199,15 +199,15 @@ def current_chunks(
 
     spells: by segment type, of the histories as they are."""
     now = moment(w.as_of)
-    s = study(_shifted(w.histories, w, now), now.shifted_as_of)
+    s = study(_shifted(w.by_pipeline, w, now), now.shifted_as_of)
     if not has_forecast(s, now.shifted_as_of):
         return []
     p, scores = point(s, now.shifted_as_of), interval_scores(s, now.shifted_as_of)
     inside = is_within_calibration(s, now.shifted_as_of).astype(float)
     version = METHOD + ("-cold" if p.is_cold else "")
     same = {"method": "funnel", "method_version": version, "note": notes(s, p)}
-    won = w.histories.kind == WON
-    share = shares_before_month_end(w.histories.at[won], np.nan_to_num(w.histories.amount[won]), now)
+    won = w.by_pipeline.kind == WON
+    share = shares_before_month_end(w.by_pipeline.at[won], np.nan_to_num(w.by_pipeline.amount[won]), now)
     horizon = np.arange(HORIZONS + 1)
 
     def chunks(record: str, segment_type: str, segment: str, part: Part, booked: Floats) -> Iterator[Chunk]:

@@ -14,6 +14,7 @@ import duckdb
 import numpy as np
 
 from forecasting.backtest import Judged, Row, default_origins, judged_rows, vintage_rows
+from forecasting.coded import coded
 from forecasting.current import moment
 from forecasting.histories import (
     NEVER,
@@ -63,13 +64,13 @@ def backtest_warehouse(path: Path, out: Path, origins: str | None = None) -> Out
     path: warehouse.duckdb. WrongUse where nothing was built yet."""
     with warehouse.connect(path, read_only=True) as connection:
         try:
-            columns = connection.query("from intermediate.int_forecast_histories").fetchnumpy()
+            columns, names = coded(connection.query("from intermediate.int_forecast_histories"))
             (as_of,) = connection.query("select as_of from intermediate.int_forecast_clock").fetchnumpy()["as_of"]
         except duckdb.CatalogException:
             raise WrongUse("The warehouse has no histories yet.", "Run `funnel run` first.") from None
-    if not len(columns["deal_key"]):
+    if not len(columns["deal"]):
         raise WrongUse("The warehouse has no deals.", "Connect a CRM, or try an export with --transitions.")
-    return backtest(read_columns(columns, as_of).by_pipeline, moment(as_of).month - 1, out, origins)
+    return backtest(read_columns(columns, names, as_of).by_pipeline, moment(as_of).month - 1, out, origins)
 
 
 def backtest(read: Histories, complete: int, out: Path, origins: str | None) -> Outcome:

@@ -10,6 +10,7 @@ import pytest
 from sales_world import AS_OF, RATE, fill
 from whole import build, records
 
+from forecasting.coded import coded
 from forecasting.histories import WON, month_name, month_number
 from forecasting.study import study
 from forecasting.tables import read
@@ -25,8 +26,7 @@ def con(dbt, compiled):
 
 @pytest.fixture(scope="module")
 def warehouse(con):
-    columns = con.query("from intermediate.int_forecast_histories").fetchnumpy()
-    return read(columns, np.datetime64(AS_OF.rstrip("Z"), "us"))
+    return read(*coded(con.query("from intermediate.int_forecast_histories")), np.datetime64(AS_OF.rstrip("Z"), "us"))
 
 
 def test_the_panel_is_the_open_pipeline_at_each_month_end(con, warehouse):
@@ -73,8 +73,8 @@ def test_wins_that_stand_are_the_won_revenue(con, warehouse):
 
 def read_in_july(con):
     """The histories as they stood at July's end."""
-    columns = con.query("from intermediate.int_forecast_histories where happened_at < '2026-08-01'").fetchnumpy()
-    return read(columns, np.datetime64("2026-08-01", "us")).by_pipeline
+    histories = con.query("from intermediate.int_forecast_histories where happened_at < '2026-08-01'")
+    return read(*coded(histories), np.datetime64("2026-08-01", "us")).by_pipeline
 
 
 def test_the_warehouse_is_judged_like_a_file(con, tmp_path):

@@ -1,29 +1,8 @@
 # The forecast's records over the histories of deals, computed by forecasting.tables (pure functions of columns).
-CODED = ("deal", "stage", "pipeline", "team", "owner")
-
-
-def coded(histories):
-    """Columns of the histories with a number for each key, and by column the keys in the order of their numbers: a
-    million rows of text would weigh more than all the forecast's figures."""
-    names, joins = {}, []
-    for name in CODED:
-        key = f"coalesce({name}_key, '')"
-        names[name] = histories.query("h", f"select distinct {key} as name from h order by name").fetchnumpy()["name"]
-        joins.append(
-            f"inner join (select name, row_number() over (order by name) - 1 as {name}"
-            f" from (select distinct {key} as name from h)) as {name}s on {key} = {name}s.name"
-        )
-    columns = histories.query(
-        "h",
-        f"select {', '.join(CODED)}, happened_at, amount, close_date, won_month, probability,"
-        f" list_position(['open', 'won', 'lost'], kind) - 1 as kind from h {' '.join(joins)}",
-    ).fetchnumpy()
-    return columns, names
-
-
 def model(dbt, session):
     import pandas
 
+    from forecasting.coded import coded
     from forecasting.tables import forecast_table
 
     dbt.config(materialized="table")

@@ -10,35 +10,35 @@ from __future__ import annotations
 import hashlib
 import importlib
 import inspect
-import logging
 import pkgutil
-import shutil
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import date
-from functools import cache
+from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import duckdb
+
+from expectations import checkpoint
 
 if TYPE_CHECKING:
     import great_expectations as gx
     import pandas as pd
 
-SAMPLE = 5
-DOCS_KEPT = 300
-"""Files under Data Docs beyond which they are written anew."""
+Severity = Literal["refuse", "freeze", "warn"]
+"""What a broken rule does: refuses the tables; warns and refuses only a month's freezing; warns."""
 
 
 @dataclass(frozen=True)
 class Facts:
     """What a suite may know beside the table: the newest month that is complete (its first day, reporting time zone),
-    and the profile of the last accepted audit: {"<segment>|<month>": {measure: value}}."""
+    the profile of the last accepted audit: {"<segment>|<month>": {measure: value}}, and what it asked of other tables
+    (frames by name; see Guard.asks)."""
 
     last_complete_month: date
     history: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,16 @@ class View:
 
 @dataclass(frozen=True)
 class Guard:
-    """A guarded table. `profile` is what the next audit compares with."""
+    """A guarded table. `profile` is what the next audit compares with. `columns`: those read (all where empty).
+    `asks`: small questions to other tables, {name: SQL}, where {cutoff} is the end of the last complete month as a
+    literal; an answer that changed is audited like a table that did."""
 
     table: str
     key: tuple[str, ...]
     views: tuple[View, ...]
     profile: Callable[[pd.DataFrame], dict[str, dict[str, float]]]
+    columns: tuple[str, ...] = ()
+    asks: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -66,8 +70,11 @@ class Guard:
 
     def fingerprint(self) -> str:
         """Changes when the rules do, so that an unchanged table is audited again under new rules."""
-        source = inspect.getsource(inspect.getmodule(self.profile) or inspect)
-        return hashlib.sha256(source.encode()).hexdigest()[:12]
+        from expectations import figures, parts, thresholds
+
+        own = inspect.getmodule(self.views[0].derive) or inspect
+        source = "".join(inspect.getsource(module) for module in (own, parts, figures, thresholds))
+        return hashlib.sha256(f"{self.table} {source}".encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,7 @@ class Finding:
     observed: str = ""
     is_history: bool = False
     """A comparison with the last audit: a true upheaval at the source breaks it, and a person may accept it."""
+    severity: Severity = "refuse"
 
     def __str__(self) -> str:
         keys = "; ".join(", ".join(f"{name} {value}" for name, value in row.items()) for row in self.sample)
@@ -90,9 +98,9 @@ class Finding:
         return f"{self.check}: {self.meaning} ({rows}{': ' + keys if keys else ''})"
 
 
-def rule(name: str, meaning: str, *, history: bool = False) -> dict[str, Any]:
+def rule(name: str, meaning: str, *, history: bool = False, severity: Severity = "refuse") -> dict[str, Any]:
     """The `meta` of an expectation: its name in refusals and what it means for a reader."""
-    return {"name": name, "meaning": meaning, "history": history}
+    return {"name": name, "meaning": meaning, "history": history, "severity": severity}
 
 
 def read(connection: duckdb.DuckDBPyConnection, guard: Guard) -> pd.DataFrame:
@@ -100,9 +108,32 @@ def read(connection: duckdb.DuckDBPyConnection, guard: Guard) -> pd.DataFrame:
     names = [
         f'"{name}"::double as "{name}"' if "DECIMAL" in str(kind) or str(kind) == "HUGEINT" else f'"{name}"'
         for name, kind, *_ in connection.execute(f"describe {guard.table}").fetchall()
+        if not guard.columns or name in guard.columns
     ]
     order = ", ".join(guard.key)
     return connection.sql(f"select {', '.join(names)} from {guard.table} order by {order}").df()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Columns and rows of one of a guard's questions."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+    def frame(self) -> pd.DataFrame:
+        import pandas as pd
+
+        return pd.DataFrame(list(self.rows), columns=list(self.columns))
+
+
+def ask(connection: duckdb.DuckDBPyConnection, guard: Guard, cutoff: datetime) -> dict[str, Answer]:
+    """Answers to a guard's questions. `cutoff`: the first instant after the last complete month, UTC."""
+    answers = {}
+    for name, sql in guard.asks.items():
+        cursor = connection.execute(sql.format(cutoff=f"timestamptz '{cutoff.isoformat()}'"))
+        answers[name] = Answer(tuple(column[0] for column in cursor.description or ()), tuple(cursor.fetchall()))
+    return answers
 
 
 def validate(
@@ -111,70 +142,25 @@ def validate(
     """All findings of a guarded table (or of the rules named), passed ones too; Data Docs are written under `docs`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = []
+        found, shown = [], []
         for view in guard.views:
             derived = view.derive(frame, facts)
             rules = [r for r in view.expectations(derived, facts) if not only or (r.meta or {}).get("name") in only]
             if rules:
-                found += [_finding(guard, result) for result in _run(guard, view, derived, rules, docs)]
+                pages, results = checkpoint.run(f"{guard.name}.{view.name}", view.key, derived, rules, docs)
+                found += [_finding(guard, result) for result in results]
+                shown += pages
+        if docs is not None:
+            checkpoint.write_docs(docs, shown)
     return found
-
-
-def _run(guard: Guard, view: View, frame: pd.DataFrame, rules: list[Any], docs: Path | None) -> list[Any]:
-    import great_expectations as gx
-
-    context = _context(docs)
-    name = f"{guard.name}.{view.name}"
-    batch = (
-        context.data_sources.add_or_update_pandas(name)
-        .add_dataframe_asset(name)
-        .add_batch_definition_whole_dataframe("whole")
-    )
-    suite = context.suites.add_or_update(gx.ExpectationSuite(name=name, expectations=rules))
-    definition = context.validation_definitions.add_or_update(
-        gx.ValidationDefinition(name=name, data=batch, suite=suite)
-    )
-    actions: list[Any] = [gx.checkpoint.UpdateDataDocsAction(name="docs", site_names=["local"])] if docs else []
-    checkpoint = gx.Checkpoint(
-        name=name,
-        validation_definitions=[definition],
-        actions=actions,
-        result_format={
-            "result_format": "SUMMARY",
-            "unexpected_index_column_names": list(view.key),
-            "partial_unexpected_count": SAMPLE,
-        },
-    )
-    result = context.checkpoints.add_or_update(checkpoint).run(batch_parameters={"dataframe": frame})
-    return [one for validation in result.run_results.values() for one in validation.results]
-
-
-@cache
-def _context(docs: Path | None) -> Any:
-    """One ephemeral context a process: nothing of Great Expectations is stored but Data Docs."""
-    import great_expectations as gx
-    from great_expectations.data_context.types.base import ProgressBarsConfig
-
-    logging.getLogger("great_expectations").setLevel(logging.ERROR)
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    if docs is not None:
-        if docs.exists() and sum(1 for _ in docs.rglob("*.html")) > DOCS_KEPT:
-            shutil.rmtree(docs)
-        store = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs)}
-        index = {"class_name": "DefaultSiteIndexBuilder"}
-        context.add_data_docs_site(
-            "local", {"class_name": "SiteBuilder", "store_backend": store, "site_index_builder": index}
-        )
-    return context
 
 
 def _finding(guard: Guard, result: Any) -> Finding:
     meta, details = result.expectation_config.meta, dict(result.result or {})
-    names = set(guard.key) | {"source", "month", "pipeline_key"}
+    names = set(guard.key) | {"source", "month", "pipeline_key", "what"}
     sample = tuple(
         {name: _text(value) for name, value in row.items() if name in names}
-        for row in (details.get("partial_unexpected_index_list") or [])[:SAMPLE]
+        for row in (details.get("partial_unexpected_index_list") or [])[: checkpoint.SAMPLE]
     )
     raised = _exception(result.exception_info)
     return Finding(
@@ -186,6 +172,7 @@ def _finding(guard: Guard, result: Any) -> Finding:
         sample=() if result.success else sample,
         observed=raised or f"observed {details.get('observed_value')}",
         is_history=bool(meta.get("history")),
+        severity=meta.get("severity", "refuse"),
     )
 
 
@@ -206,5 +193,6 @@ def guards() -> tuple[Guard, ...]:
     """Every guarded table: each module of this package that declares GUARD."""
     import expectations
 
-    modules = (importlib.import_module(f"expectations.{m.name}") for m in pkgutil.iter_modules(expectations.__path__))
+    names = [m.name for m in pkgutil.iter_modules(expectations.__path__) if not m.name.startswith("_")]
+    modules = (importlib.import_module(f"expectations.{name}") for name in names)
     return tuple(module.GUARD for module in modules if hasattr(module, "GUARD"))

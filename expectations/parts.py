@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from expectations.gate import Facts, rule
+from expectations.gate import Facts, Severity, rule
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,20 +32,22 @@ def present(columns: Sequence[str]) -> list[Any]:
 
 
 def between(column: str, name: str, meaning: str, low: float | None, high: float | None = None, **more: Any) -> Any:
-    """Values within [low, high], nulls left out; `mostly` and `history` may be given."""
+    """Values within [low, high], nulls left out; `mostly`, `history` and `severity` (see Severity) may be given."""
     import great_expectations.expectations as gxe
 
-    history = more.pop("history", False)
-    return gxe.ExpectColumnValuesToBeBetween(
-        column=column, min_value=low, max_value=high, meta=rule(name, meaning, history=history), **more
+    about = rule(name, meaning, history=more.pop("history", False), severity=more.pop("severity", "refuse"))
+    more["severity"] = "critical" if about["severity"] == "refuse" else "warning"
+    return gxe.ExpectColumnValuesToBeBetween(column=column, min_value=low, max_value=high, meta=about, **more)
+
+
+def holds(column: str, name: str, meaning: str, severity: Severity = "refuse") -> Any:
+    """A derived boolean column is true in every row, nulls left out."""
+    import great_expectations.expectations as gxe
+
+    more: Any = {"severity": "critical" if severity == "refuse" else "warning"}
+    return gxe.ExpectColumnValuesToBeInSet(
+        column=column, value_set=[True], meta=rule(name, meaning, severity=severity), **more
     )
-
-
-def holds(column: str, name: str, meaning: str) -> Any:
-    """A derived boolean column is true in every row."""
-    import great_expectations.expectations as gxe
-
-    return gxe.ExpectColumnValuesToBeInSet(column=column, value_set=[True], meta=rule(name, meaning))
 
 
 def ratio_to_neighbours(values: pd.Series, enough: pd.Series) -> pd.Series:

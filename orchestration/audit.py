@@ -1,14 +1,15 @@
 """The audit: Great Expectations gate, reconciliation and rejected share as blocking checks, all kept in meta."""
 # No `from __future__ import annotations` here: Dagster reads the annotations of steps.
 
-from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from expectations.gate import Facts, Finding, Guard, guards, read, validate
-from orchestration import reconcile, warehouse
+from expectations.gate import Answer, Facts, Finding, Guard, ask, guards, read, validate
+from orchestration import reconcile, runbooks, warehouse
 from orchestration.ledger import Check, last_audit, record_audit, record_checks
 from orchestration.resources import WRITER, RunRequest
 from orchestration.session import Session
@@ -22,29 +23,42 @@ OPTIONAL = {"deal_properties": "deals"}
 
 def gate(session: Session, guard: Guard) -> list[Check]:
     """Checks of one guarded table. Great Expectations starts only where content, rules or month changed."""
-    month = last_complete_month(session.as_of, session.settings.config.reporting_timezone)
+    zone = session.settings.config.reporting_timezone
+    month = last_complete_month(session.as_of, zone)
     accepted, history = last_audit(session.path, guard.table)
     with warehouse.connect(session.path, read_only=True) as connection:
-        seen = f"{warehouse.content_hash(connection, guard.table)}-{guard.fingerprint()}-{month:%Y%m}"
+        answers = ask(connection, guard, end_of(month, zone))
+        content = warehouse.content_hash(connection, guard.table) + told(answers)
+        seen = f"{content}-{guard.fingerprint()}-{month:%Y%m}"
         frame = None if seen == accepted else read(connection, guard)
     if frame is None:
         return [Check(f"{guard.name}.unchanged", guard.table, "pass", "gate", message="as last accepted")]
     # A replay of the past holds a part of a month that was audited whole: later months are kept, not compared.
     later = {key: value for key, value in history.items() if key.split("|")[1] > f"{month:%Y-%m}"}
     then = {key: value for key, value in history.items() if key not in later}
-    findings = validate(guard, frame, Facts(month, then), session.home.data_docs)
-    checks = [_check(finding, session.request.accept) for finding in findings]
+    facts = Facts(month, then, {name: answer.frame() for name, answer in answers.items()})
+    checks = [
+        _check(finding, session.request.accept) for finding in validate(guard, frame, facts, session.home.data_docs)
+    ]
     if not any(check.refuses for check in checks):
         record_audit(session.path, session.run_id, guard.table, seen, {**later, **guard.profile(frame)})
     return checks
 
 
+def told(answers: Mapping[str, Answer]) -> str:
+    """A hash of answers, '' where nothing was asked: what a table is judged by is of its content."""
+    return f"-{hashlib.sha256(repr(answers).encode()).hexdigest()[:12]}" if answers else ""
+
+
 def _check(finding: Finding, accept: Sequence[str]) -> Check:
-    status = "pass" if finding.passed else "warn" if finding.is_history and finding.check in accept else "fail"
+    lets_pass = finding.severity != "refuse" or (finding.is_history and finding.check in accept)
+    status = "pass" if finding.passed else "warn" if lets_pass else "fail"
     sample = "; ".join(", ".join(f"{k} {v}" for k, v in row.items()) for row in finding.sample)
     advice = f" If the source really changed so: `--accept {finding.check}`." if finding.is_history else ""
     observed = f" ({finding.observed})" if not finding.passed and not finding.failing_rows else ""
-    message = finding.meaning + ("" if finding.passed else observed + advice)
+    freezing = " (refuses `funnel close`)" if finding.severity == "freeze" else ""
+    page = runbooks.page_of_refusal({"gate"}, {finding.table})
+    message = finding.meaning + ("" if finding.passed else f"{observed}{freezing}{advice} See {runbooks.path(page)};")
     return Check(finding.check, finding.table, status, "gate", finding.failing_rows, sample, message)  # type: ignore[arg-type]
 
 
@@ -91,6 +105,12 @@ def rejected(session: Session) -> list[Check]:
 def last_complete_month(as_of: datetime, timezone: str) -> date:
     """First day of the newest month that had ended at `as_of`, in the reporting time zone."""
     return ((as_of.astimezone(ZoneInfo(timezone)).date().replace(day=1)) - timedelta(days=1)).replace(day=1)
+
+
+def end_of(month: date, timezone: str) -> datetime:
+    """The first instant after a month (its first day given), in UTC."""
+    after = (month + timedelta(days=32)).replace(day=1)
+    return datetime.combine(after, time(), ZoneInfo(timezone)).astimezone(UTC)
 
 
 def conclude(session: Session, kind: str, checks: list[Check], scope: str | None = None) -> dg.AssetCheckResult:

@@ -138,7 +138,7 @@ def judge(session: Session, nodes: Sequence[Node]) -> None:
 
 def refused_by(checks: Sequence[Check]) -> AuditRefused:
     """The refusal by these checks, with the page about their kind."""
-    page = page_of_refusal({check.kind for check in checks})
+    page = page_of_refusal({check.kind for check in checks}, {check.table for check in checks})
     return AuditRefused(refusal(checks), "The last publication stands.", page)
 
 

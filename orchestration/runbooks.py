@@ -11,6 +11,7 @@ PAGES = {
     "corrupt-answers": "the source's answers cannot be used",
     "stale-source": "a source is older than its budget, or failed",
     "audit-refused": "the audit refused the new tables",
+    "forecast-refused": "the audit refused the forecast's tables",
     "reconciliation-differs": "counts here and at the source differ",
     "rejected-records": "too many records could not be used",
     "unknown-stage": "deals lie in a stage whose meaning is guessed or not known",
@@ -33,6 +34,11 @@ BY_ERROR: dict[type[BaseException], str] = {  # the first that fits
     LandingError: "landing-damaged",
     SourceError: "stale-source",
 }
+FORECAST = {
+    "marts.forecast_monthly", "marts.forecast_current", "marts.forecast_deal_months",
+    "marts.forecast_accuracy_monthly", "marts.actual_revenue_monthly", "marts.mart_open_deals",
+}  # fmt: skip
+"""Tables whose refusals by the gate have a page of their own."""
 BY_CHECK = {"reconciliation": "reconciliation-differs", "rejects": "rejected-records"}
 
 
@@ -58,6 +64,8 @@ def told(error: BaseException) -> str:
     return f"{error} {see(name)}" if name else str(error)
 
 
-def page_of_refusal(kinds: set[str]) -> str:
-    """Name of the page about checks of these kinds: their own where they are of one kind."""
+def page_of_refusal(kinds: set[str], tables: set[str]) -> str:
+    """Name of the page about checks of these kinds on these tables: their own where they are of one kind."""
+    if kinds == {"gate"} and tables <= FORECAST:
+        return "forecast-refused"
     return BY_CHECK.get(next(iter(kinds)), "audit-refused") if len(kinds) == 1 else "audit-refused"

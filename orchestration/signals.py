@@ -99,7 +99,9 @@ def failure_alerts(session: Session, outcome: Outcome) -> Iterator[Alert]:
         yield Alert(
             "audit_refused", "The audit refused the new tables", text + "The last publication stands.", "critical",
             members=frozenset(names), details={"failing_rows": rows},
-            runbook=runbooks.page_of_refusal({check.kind for check in session.refused}),
+            runbook=runbooks.page_of_refusal(
+                {check.kind for check in session.refused}, {check.table for check in session.refused}
+            ),
         )  # fmt: skip
     elif outcome.code not in GOOD and not isinstance(error, NothingExtracted | WrongUse):
         yield run_failed(error)

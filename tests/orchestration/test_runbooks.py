@@ -48,8 +48,8 @@ def test_a_page_says_the_four_things(name: str) -> None:
     assert all(len(part.split()) > 10 for part in text.split("\n## ")[1:])
 
 
-def refused(kind: str) -> str:
-    return str(refused_by([Check("c", "marts.t", "fail", kind, 1)]))
+def refused(kind: str, table: str = "marts.t") -> str:
+    return str(refused_by([Check("c", table, "fail", kind, 1)]))
 
 
 def other_release(folder: Path) -> str:
@@ -122,6 +122,7 @@ MESSAGES = {
     "corrupt-answers": lambda folder: told(CorruptResponse("hubspot", "deals", "no JSON")),
     "stale-source": lambda folder: status_text(folder, stale=True),
     "audit-refused": lambda folder: refused("gate"),
+    "forecast-refused": lambda folder: refused("gate", "marts.forecast_monthly"),
     "reconciliation-differs": lambda folder: refused("reconciliation"),
     "rejected-records": lambda folder: refused("rejects"),
     "unknown-stage": lambda folder: status_text(folder),

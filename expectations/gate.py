@@ -62,7 +62,7 @@ class Guard:
     views: tuple[View, ...]
     profile: Callable[[pd.DataFrame], dict[str, dict[str, float]]]
     columns: tuple[str, ...] = ()
-    asks: Mapping[str, str] = field(default_factory=dict)
+    asks: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def name(self) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from expectations.gate import Facts
-from forecasting.histories import NO_MONTH, OPEN, WON, Histories, month_start
+from forecasting.histories import NO_MONTH, WON, Histories, month_start
 from forecasting.tables import forecast_table
 from tests.forecasting.lives import generated
 
@@ -18,33 +18,41 @@ LAST = date(2023, 11, 1)
 Frames = dict[str, pd.DataFrame]
 
 
-def columns(h: Histories, as_of: np.datetime64) -> dict[str, np.ndarray]:
-    """Histories as the columns of int_forecast_histories before as_of: two pipelines, three teams."""
+def columns(h: Histories, as_of: np.datetime64) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Histories before as_of as forecast_table takes them, and the names: two pipelines, three teams, two owners."""
     known = h.at < as_of
-    deal, kind = h.deal[known], h.kind[known]
-    due = h.close_month[known]
+    keys, deal = np.unique(h.deal[known], return_inverse=True)
+    kind, due = h.kind[known], h.close_month[known]
     close = np.where(due == NO_MONTH, np.datetime64("NaT"), month_start(np.where(due == NO_MONTH, 0, due)))
-    return {
-        "deal_key": np.array([f"hubspot:{d}" for d in deal]),
+    numbered = {
+        "deal": deal,
         "happened_at": h.at[known],
-        "stage_key": np.array([f"s{s}" for s in h.stage[known]]),
-        "kind": np.where(kind == OPEN, "open", np.where(kind == WON, "won", "lost")),
+        "stage": h.stage[known],
+        "kind": kind,
         "amount": h.amount[known],
         "close_date": close.astype("datetime64[us]"),
         "won_month": np.where(kind == WON, h.at[known].astype("datetime64[M]"), np.datetime64("NaT")).astype("M8[us]"),
         "probability": h.probability[known],
-        "pipeline_key": np.array([f"p{d % 2}" for d in deal]),
-        "team_key": np.array(["", "t1", "t2"])[deal % 3],
-        "owner_key": np.array([f"o{d % 2}" for d in deal]),
+        "pipeline": deal % 2,
+        "team": deal % 3,
+        "owner": deal % 2,
     }
+    names = {
+        "deal": np.array([f"hubspot:{key}" for key in keys]),
+        "pipeline": np.array(["p0", "p1"]),
+        "team": np.array(["", "t1", "t2"]),
+        "owner": np.array(["o0", "o1"]),
+    }
+    return numbered, names
 
 
 @cache
 def tables() -> tuple[Frames, dict[str, Facts]]:
     """{table: frame} and {table: what its guard knows beside it}. Never change a frame of it: copy."""
-    cols = columns(generated("sparse"), AS_OF)
-    made = pd.DataFrame(forecast_table(cols, AS_OF))
-    won = pd.DataFrame(cols)[cols["kind"] == "won"].rename(columns={"won_month": "month"})
+    cols, names = columns(generated("sparse"), AS_OF)
+    made = pd.DataFrame(forecast_table(cols, names, AS_OF))
+    won = pd.DataFrame(cols)[cols["kind"] == WON].rename(columns={"won_month": "month"})
+    won["pipeline_key"], won["team_key"] = names["pipeline"][won["pipeline"]], names["team"][won["team"]]
     actual = _actual(won)
     frames = {
         "forecast_monthly": _monthly(made[made["record"] == "vintage"].copy()),

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
+from ingestion.close import Close
 from ingestion.errors import ConfigError
 from ingestion.meaning import DealTypes, Pipelines, Teams, meanings_for_models
 from ingestion.properties import AmountProperties, Misplaced, Properties, asked_of, consistent, for_models
@@ -48,6 +49,7 @@ class Config(BaseModel):
     teams: Teams = {}
     stall: Stall = Stall()
     stall_days: StallDays = {}
+    close: Close = Close()
 
     def staleness_budget(self, source: str) -> float:
         """Hours a source may lie behind as-of."""

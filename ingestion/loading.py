@@ -90,8 +90,8 @@ def prepare(warehouse: Path) -> None:
                 connection.execute(f"create table if not exists {table(vendor.name, stream.name)} ({RAW_COLUMNS})")
 
 
-def load_new(warehouse: Path, landing_root: Path) -> list[LoadReport]:
-    """Load every complete window that raw does not hold, oldest first.
+def load_new(warehouse: Path, landing_root: Path, known_at: datetime | None = None) -> list[LoadReport]:
+    """Load every complete window that raw does not hold, oldest first; up to `known_at` only, where it is given.
 
     Errors: LandingError where a part is missing or damaged; windows before it are loaded and stay.
     """
@@ -104,6 +104,8 @@ def load_new(warehouse: Path, landing_root: Path) -> list[LoadReport]:
         if landing.window_ids() <= loaded:
             return []
         for window in landing.windows():
+            if known_at is not None and window.extracted_at > known_at:
+                continue
             if window.window_id not in loaded and window.vendor in vendors():
                 reports.append(_load(connection, window))
     return reports

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from orchestration import cli_undo
+from orchestration import cli_close, cli_undo
 from orchestration.errors import EXIT_CODES, PUBLISHED, exit_code, explain
 
 Command = Callable[[argparse.Namespace], int]
@@ -124,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     tried.add_argument("--origins", metavar="A:B", help="month ends to forecast from, YYYY-MM:YYYY-MM, both included; "
                        "default: all with 12 months of wins behind them")  # fmt: skip
 
+    cli_close.register(commands, _add)
     cli_undo.register(commands, _add)
 
     _add(

@@ -83,6 +83,11 @@ class Home:
         return self.root / "targets.csv"
 
     @property
+    def vintages(self) -> Path:
+        """Frozen forecasts and waivers (orchestration/vintages.py): never rewritten, not to be made again."""
+        return self.root / "vintages"
+
+    @property
     def models(self) -> Path:
         """dbt models of the user's own."""
         return self.root / "models"

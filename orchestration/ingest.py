@@ -9,6 +9,7 @@ import dagster as dg
 from ingestion.loading import LoadReport
 from ingestion.registry import vendors
 from ingestion.stream import Stream, StreamReport, Vendor
+from orchestration import warehouse
 from orchestration.resources import WRITER, RunRequest
 
 CLOCK = dg.AssetKey(["meta", "run_clock"])
@@ -20,6 +21,8 @@ CONFIGURED = (
     "configured_teams",
     "configured_sources",
 )
+FROZEN = (*warehouse.FROZEN, "forecast_waivers")
+"""Read out of FUNNEL_HOME/vintages."""
 CHECK = "extracted"
 
 
@@ -42,6 +45,10 @@ def raw_key(vendor: Vendor, stream: Stream) -> dg.AssetKey:
                          kinds={"duckdb"})
             for name in CONFIGURED
         ),
+        *(
+            dg.AssetSpec(["meta", name], description="Of the months that were closed.", kinds={"duckdb"})
+            for name in FROZEN
+        ),
     ],
 )  # fmt: skip
 def begin(context: dg.AssetExecutionContext, request: RunRequest) -> Iterator[dg.MaterializeResult]:
@@ -50,6 +57,8 @@ def begin(context: dg.AssetExecutionContext, request: RunRequest) -> Iterator[dg
     with session.step("begin"):
         rows = session.begin()
         yield dg.MaterializeResult(asset_key=CLOCK, metadata={"as_of": session.as_of.isoformat()})
+        for name in FROZEN:
+            yield dg.MaterializeResult(asset_key=["meta", name])
         for name, count in rows.items():
             yield dg.MaterializeResult(asset_key=["meta", name], metadata={"dagster/row_count": count})
 

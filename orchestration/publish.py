@@ -18,7 +18,7 @@ import duckdb
 from expectations.gate import guards
 from ingestion.landing import sync_folder
 from ingestion.settings import PROJECT_ROOT
-from orchestration import freshness, month_ends, warehouse
+from orchestration import freshness, month_ends, vintages, warehouse
 from orchestration.dbt_build import refused_by
 from orchestration.errors import AuditRefused
 from orchestration.hold import read_hold, refuse_unfinished, switching
@@ -29,7 +29,7 @@ from orchestration.session import Session
 
 META = (
     "table_guide", "rejected_records", "source_reconciliation", "history_differences", "schema_changes",
-    "unconverted_amounts",
+    "unconverted_amounts", "frozen_vintages", "forecast_waivers",
 )  # fmt: skip
 DATA = ("marts", SCHEMA)
 """Schemas that are published whole: ours, and that of the user's own models."""
@@ -48,6 +48,7 @@ def publish(session: Session) -> dict[str, Any]:
     """
     home = session.home
     refuse_unfinished(home)
+    vintages.refuse_damaged(home)
     checks = audited(session)
     record_publications(session.path, releases(home))
     current = read_json(home.published / "current" / "manifest.json")

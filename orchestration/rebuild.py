@@ -35,7 +35,7 @@ BESIDE = "rebuild"
 """Folder in FUNNEL_HOME in which the new warehouse is made; removed at the end, and before the next."""
 CONFIGURATION = ("rates.csv", "targets.csv", "sources.json")
 """Files of FUNNEL_HOME that a build reads."""
-WRITTEN_ANEW = ("run_clock", "source_reach", "built_project", "load_rejects")
+WRITTEN_ANEW = ("run_clock", "source_reach", "built_project", "load_rejects", "forecast_waivers")
 Edit = Callable[[duckdb.DuckDBPyConnection], None]
 
 
@@ -64,10 +64,17 @@ def rebuild(settings: Settings, *, publish: bool = False, limit: int = 20, say: 
 
 
 @contextmanager
-def remade(settings: Settings, as_of: datetime, say: Say, edit: Edit = lambda connection: None) -> Iterator[Session]:
+def remade(
+    settings: Settings,
+    as_of: datetime,
+    say: Say,
+    edit: Edit = lambda connection: None,
+    known_at: datetime | None = None,
+) -> Iterator[Session]:
     """A warehouse made from landing in a folder beside; what the caller does not put in place is removed.
 
     `edit` is applied to the books of the old warehouse (what runs recorded of themselves in meta) once they are copied.
+    `known_at`: only what had landed by then, without the frozen vintages: as a run of then.
     What data tests refuse is in the session's `refused`. Errors: LandingError, BuildFailed.
     """
     check_sources(settings, ())
@@ -81,10 +88,12 @@ def remade(settings: Settings, as_of: datetime, say: Say, edit: Edit = lambda co
                 shutil.copy(home.root / name, beside.root / name)
         if home.models.exists():
             shutil.copytree(home.models, beside.models)
+        if home.vintages.exists() and known_at is None:
+            shutil.copytree(home.vintages, beside.vintages)
         here = replace(settings, home=beside.root)
         session = Session(Request(), here, str(uuid.uuid4()), as_of, datetime.now(UTC), say=say)
         session.begin()
-        loads = load_new(session.path, home.landing)
+        loads = load_new(session.path, home.landing, known_at)
         say(f"{sum(load.rows for load in loads):,} records of {len(loads)} windows loaded")
         if not loads:
             raise FunnelError(f"{home.landing} holds no complete window.", "There is nothing to rebuild from.")
@@ -178,7 +187,8 @@ def _books(connection: duckdb.DuckDBPyConnection) -> Sequence[str]:
         "select table_name from duckdb_tables() where database_name = 'old' and schema_name = 'meta'"
     ).fetchall()
     kept = {*warehouse.TABLES, warehouse.RECONCILIATION.split(".")[1]}
-    return [row[0] for row in rows if row[0] in kept and not row[0].startswith(("configured_", *WRITTEN_ANEW))]
+    anew = ("configured_", "frozen_", *WRITTEN_ANEW)
+    return [row[0] for row in rows if row[0] in kept and not row[0].startswith(anew)]
 
 
 def _verdict(home: Home, found: dict[str, Any], manifest: dict[str, Any] | None) -> dict[str, Any]:

@@ -22,6 +22,8 @@ PAGES = {
     "landing-damaged": "a landed file is not what was landed",
     "webhook-down": "alerts or the heartbeat do not arrive",
     "publication-damaged": "a publication that should become current is not whole",
+    "month-not-closed": "a check of the checklist keeps a month open",
+    "vintage-damaged": "a frozen vintage or the list of them is not what was frozen",
     "forgetting-unfinished": "a person is half forgotten, or landing is not whole enough to forget",
     "build-failed": "a model could not be built",
     "home-from-another-release": "FUNNEL_HOME was made by another release",

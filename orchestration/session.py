@@ -15,7 +15,7 @@ from ingestion.errors import SourceError
 from ingestion.loading import LoadReport, load_new, read_state
 from ingestion.settings import Connection, Settings
 from ingestion.stream import StreamReport
-from orchestration import freshness, own_models, warehouse
+from orchestration import freshness, own_models, vintages, waivers, warehouse
 from orchestration.alerts import Alert
 from orchestration.config_check import check_config, check_connections
 from orchestration.errors import WrongUse, explain, nothing_extracted
@@ -95,6 +95,8 @@ class Session:
         warehouse.prepare(self.path)
         warehouse.write_run_clock(self.path, self.as_of, self.run_id, self.started_at)
         self.write_reach()
+        vintages.load(self.path, self.home)
+        waivers.load(self.path, self.home)
         return warehouse.write_configuration(self.path, self.settings, self.home.rates, self.home.targets)
 
     def write_reach(self) -> None:

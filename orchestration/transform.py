@@ -11,7 +11,7 @@ from dagster_dbt import DagsterDbtTranslator, dbt_assets
 from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from ingestion.settings import Settings
-from orchestration import clock, dbt_build, own_package, reconcile, unchanged, warehouse
+from orchestration import clock, dbt_build, own_package, reconcile, unchanged, vintages, warehouse
 from orchestration.dbt_build import Node
 from orchestration.ledger import checks_of
 from orchestration.resources import WRITER, RunRequest
@@ -40,6 +40,7 @@ def models(settings: Settings) -> dg.AssetsDefinition:
     def models(context: dg.AssetExecutionContext, request: RunRequest) -> Iterator[Any]:
         session = request.session(context)
         with session.step("models"):
+            vintages.refuse_damaged(session.home)
             chosen = selection(context, manifest, translator)
             if not chosen and unchanged.stands(session):
                 session.say("nothing new was loaded: the tables stand as they are, dbt is left out")

@@ -29,6 +29,8 @@ CONFIGURED = (
     "configured_thresholds",
     "configured_teams",
     "configured_sources",
+    "frozen_vintages",
+    "forecast_waivers",
     "source_reach",
 )
 BUILD = "last_build"

@@ -23,6 +23,23 @@ from ingestion.stall import thresholds
 from orchestration.errors import explain
 from orchestration.targets import read_targets
 
+FROZEN = {
+    "frozen_vintages": "month_end date, revision integer, file varchar, sha256 varchar, known_at timestamptz, "
+    "frozen_at timestamptz, frozen_by varchar, is_late boolean, method_version varchar, code_version varchar, "
+    "is_latest boolean",
+    "frozen_forecasts": "as_of_month_end date, target_month date, component varchar, segment_type varchar, "
+    "segment varchar, horizon_months integer, expected_revenue decimal(18, 2), p10 decimal(18, 2), "
+    "p50 decimal(18, 2), p90 decimal(18, 2), currency varchar, quota_amount decimal(18, 2), "
+    "crm_weighted_amount decimal(18, 2), naive_amount decimal(18, 2), method_version varchar, "
+    "is_within_calibration boolean, note varchar",
+    "frozen_deal_months": "as_of_month_end date, deal_key varchar, target_month date, p_won double, p_lost double, "
+    "p_open double, expected_amount decimal(18, 2)",
+    "frozen_revenue": "month date, segment_type varchar, segment varchar, won_amount decimal(18, 2)",
+    "frozen_wins": "month date, deal_key varchar, stage_key varchar, pipeline_key varchar, team_key varchar, "
+    "amount decimal(18, 2), currency varchar, amount_reporting decimal(18, 2), won_at timestamptz",
+    "frozen_won_stages": "month date, stage_key varchar",
+}
+"""What orchestration.vintages fills out of FUNNEL_HOME/vintages."""
 TABLES = {
     "run_clock": "as_of timestamptz, run_id varchar, started_at timestamptz",
     "configured_rates": "currency varchar, kind varchar, date date, rate decimal(18, 8)",
@@ -31,6 +48,9 @@ TABLES = {
     "configured_stages": "source varchar, pipeline_id varchar, stage_id varchar, stage_category varchar",
     "configured_thresholds": "name varchar, source varchar, pipeline_id varchar, stage_id varchar, value double",
     "configured_teams": "source varchar, source_owner_id varchar, valid_from date, team_name varchar",
+    "forecast_waivers": 'month_end date, "check" varchar, failing_rows varchar, reason varchar, signed_by varchar, '
+    "signed_at timestamptz, expires_on date",
+    **FROZEN,
     "configured_sources": "source varchar, vendor varchar, home_currency varchar, account_id varchar",
     "source_reach": "source varchar, is_whole boolean, reached_at timestamptz",
     "check_results": '"check" varchar, "table" varchar, status varchar, failing_rows bigint, sample varchar, '

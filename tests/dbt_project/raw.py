@@ -10,6 +10,8 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.warehouse import FROZEN, TABLES
+
 STREAMS = (
     "deals",
     "contacts",
@@ -32,6 +34,8 @@ RAW_SHAPE = (
     "window_id varchar, window_seq bigint, part integer, line bigint"
 )
 META = {
+    **FROZEN,
+    "forecast_waivers": TABLES["forecast_waivers"],
     "run_clock": "as_of timestamptz, run_id varchar, started_at timestamptz",
     "configured_rates": "currency varchar, kind varchar, date date, rate decimal(18, 8)",
     "configured_targets": "line integer, level varchar, key varchar, first_month date, last_month date, version date, "

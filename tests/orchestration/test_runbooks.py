@@ -13,7 +13,8 @@ import pytest
 
 from ingestion.errors import AuthError, CorruptResponse, LandingError, MissingScope, RateLimited, SourceError
 from ingestion.settings import PROJECT_ROOT, Secret
-from orchestration import status, webhook
+from orchestration import chain, status, vintages, webhook
+from orchestration.closing import close
 from orchestration.dbt_build import Node, judge, refused_by
 from orchestration.errors import (
     BuildFailed,
@@ -108,6 +109,17 @@ def half_forgotten(folder: Path) -> str:
     return str(raised.value)
 
 
+def not_closed(folder: Path) -> str:
+    home = settings_of(folder, "hubspot")
+    return str(close(home, "2026-06", by="Ada", dry_run=True, say=lambda text: None)["message"])
+
+
+def vintage_gone(folder: Path) -> str:
+    (folder / "vintages").mkdir()
+    chain.append(folder / "vintages" / "manifest.jsonl", {"month": "2026-06", "file": "2026-06.parquet"})
+    return str(vintages.summary(Home(folder))["damaged"])
+
+
 def not_built(folder: Path) -> str:
     node = Node("model.funnel.m", "m", "model", "marts.m", "error", message="Out of Memory Error: 4 GB")
     with pytest.raises(BuildFailed, match=r"dbt could not build marts\.m: Out of Memory") as raised:
@@ -133,6 +145,8 @@ MESSAGES = {
     "landing-damaged": lambda folder: str(explain(LandingError("part is damaged"))),
     "home-from-another-release": other_release,
     "publication-damaged": damaged,
+    "month-not-closed": not_closed,
+    "vintage-damaged": vintage_gone,
     "forgetting-unfinished": half_forgotten,
     "build-failed": not_built,
 }

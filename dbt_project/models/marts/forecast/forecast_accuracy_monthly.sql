@@ -1,5 +1,6 @@
 -- One row per month end, target month that has come, component, segment and method: what was said against what came.
--- Vintages are as the forecast's own functions make them of what had happened by their month end (origin backtest).
+-- Vintages are as they were frozen when the month was closed (origin frozen), else as the forecast's own functions make
+-- them of what had happened by their month end (origin backtest, and all simple methods).
 with
 
 judged as (
@@ -18,6 +19,20 @@ judged as (
         p90
     from {{ ref('int_forecast') }}
     where record = 'judged'
+),
+
+said as (
+    select
+        judged.* replace (
+            coalesce(frozen.expected_revenue, judged.forecast) as forecast, coalesce(frozen.p10, judged.p10) as p10,
+            coalesce(frozen.p50, judged.p50) as p50, coalesce(frozen.p90, judged.p90) as p90
+        ),
+        case when frozen.as_of_month_end is null then 'backtest' else 'frozen' end as origin
+    from judged
+    left join {{ source('meta', 'frozen_forecasts') }} as frozen
+        on judged.method = 'funnel' and judged.as_of_month_end = frozen.as_of_month_end
+        and judged.target_month = frozen.target_month and judged.component = frozen.component
+        and judged.segment_type = frozen.segment_type and judged.segment = frozen.segment
 )
 
 select
@@ -36,5 +51,5 @@ select
     {%- for column, level in [('p10', 0.1), ('p50', 0.5), ('p90', 0.9)] %}
     greatest({{ level }} * (actual - {{ column }}), {{ level - 1 }} * (actual - {{ column }})) as pinball_{{ column }},
     {%- endfor %}
-    'backtest' as origin
-from judged
+    origin
+from said

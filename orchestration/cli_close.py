@@ -1,0 +1,42 @@
+"""The command `funnel close` of the console script."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+
+def register(commands: Any, add: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add the command to the console script's parser."""
+    closed = add(commands, "close", _close, "close a month: its checklist, then freeze its forecast and revenue",
+                 "funnel close 2026-06 --dry-run\n  funnel close 2026-06 --by 'Ada Byron'\n  funnel close 2026-06 "
+                 "--waive rates --reason 'GBP has no rate, 3 deals' --by Ada --expires 2026-07-31")  # fmt: skip
+    closed.add_argument("month", metavar="MONTH", help="as 2026-06")
+    closed.add_argument("--by", metavar="NAME", help="who signs; default: the user of this machine")
+    closed.add_argument("--dry-run", action="store_true", help="print the checklist, change nothing")
+    closed.add_argument("--correct", action="store_true", help="freeze a further revision of a closed month")
+    closed.add_argument("--waive", metavar="CHECK", help="let a check that refuses pass; recorded for good")
+    closed.add_argument("--reason", metavar="TEXT", help="why it may be waived")
+    closed.add_argument("--expires", metavar="DATE", type=date.fromisoformat, help="last day on which the waiver holds")
+
+
+def _close(options: argparse.Namespace) -> int:
+    from orchestration import closing, shape
+    from orchestration.errors import WrongUse
+    from orchestration.progress import reporter
+
+    waive = None
+    if options.waive or options.reason or options.expires:
+        if not (options.waive and options.reason and options.by and options.expires):
+            raise WrongUse("A waiver is incomplete.", "Give --waive CHECK --reason TEXT --by NAME --expires DATE.")
+        waive = closing.Waiver(options.waive, options.reason, options.expires)
+    by = options.by or getpass.getuser()
+    with reporter(options.json) as tell:
+        found = closing.close(shape.load(), options.month, by=by, waive=waive, correct=options.correct,
+                              dry_run=options.dry_run, say=tell.say)  # fmt: skip
+    print(json.dumps(found, ensure_ascii=False, default=str) if options.json else closing.text(found))
+    return int(found["code"])

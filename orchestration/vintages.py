@@ -25,6 +25,9 @@ PARTS = {
     "frozen_forecasts": """select as_of_month_end, target_month, component, segment_type, segment, horizon_months,
         expected_revenue, p10, p50, p90, currency, quota_amount, crm_weighted_amount, naive_amount, method_version,
         is_within_calibration, note from marts.forecast_monthly where as_of_month_end = last_day($month)""",
+    "frozen_periods": """select as_of_date, period_type, period_end, segment_type, segment, won_so_far,
+        expected_revenue, p10, p50, p90 from marts.forecast_periods
+        where not is_current and as_of_date = last_day($month)""",
     "frozen_deal_months": """select as_of_month_end, deal_key, target_month, p_won, p_lost, p_open, expected_amount
         from marts.forecast_deal_months where as_of_month_end = last_day($month)""",
     "frozen_revenue": """select month, segment_type, segment, won_amount_now as won_amount
@@ -194,15 +197,12 @@ def _write(built: Path, month: date, path: Path) -> str:
 
 
 def _read(connection: duckdb.DuckDBPyConnection, file: Path, table: str) -> None:
-    names = ", ".join(part.split()[0] for part in _columns(table))
+    """A file's rows of one table; a column younger than the file is null."""
+    frozen = {row[0] for row in connection.execute("describe from read_parquet(?)", [str(file)]).fetchall()}
+    names = ", ".join(name for (name, *_) in connection.execute(f"describe meta.{table}").fetchall() if name in frozen)
     connection.execute(
-        f"insert into meta.{table} select {names} from read_parquet(?) where part = ?", [str(file), table]
+        f"insert into meta.{table} ({names}) select {names} from read_parquet(?) where part = ?", [str(file), table]
     )
-
-
-def _columns(table: str) -> list[str]:
-    """`name type` of each column."""
-    return [part.strip() for part in warehouse.FROZEN[table].replace("(18, 2)", "").split(",")]
 
 
 def _put(waiting: Path, path: Path) -> None:

@@ -32,6 +32,9 @@ FROZEN = {
     "p50 decimal(18, 2), p90 decimal(18, 2), currency varchar, quota_amount decimal(18, 2), "
     "crm_weighted_amount decimal(18, 2), naive_amount decimal(18, 2), method_version varchar, "
     "is_within_calibration boolean, note varchar",
+    "frozen_periods": "as_of_date date, period_type varchar, period_end date, segment_type varchar, segment varchar, "
+    "won_so_far decimal(18, 2), expected_revenue decimal(18, 2), p10 decimal(18, 2), p50 decimal(18, 2), "
+    "p90 decimal(18, 2)",
     "frozen_deal_months": "as_of_month_end date, deal_key varchar, target_month date, p_won double, p_lost double, "
     "p_open double, expected_amount decimal(18, 2)",
     "frozen_revenue": "month date, segment_type varchar, segment varchar, won_amount decimal(18, 2)",

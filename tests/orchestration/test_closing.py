@@ -36,6 +36,10 @@ MARTS = """
         true as is_within_calibration, null::varchar as note;
     insert into marts.forecast_monthly
         select * replace (date '2026-05-31' as as_of_month_end) from marts.forecast_monthly;
+    create table marts.forecast_periods as select date '2026-06-30' as as_of_date, false as is_current,
+        'cumulative' as period_type, date '2026-07-31' as period_end, 'all' as segment_type, 'all' as segment,
+        0::decimal(18, 2) as won_so_far, 100.25::decimal(18, 2) as expected_revenue, 50::decimal(18, 2) as p10,
+        90::decimal(18, 2) as p50, 150::decimal(18, 2) as p90;
     create table marts.forecast_deal_months as select date '2026-06-30' as as_of_month_end, 'hubspot:1' as deal_key,
         date '2026-07-01' as target_month, 0.25 as p_won, 0.5 as p_lost, 0.25 as p_open,
         10::decimal(18, 2) as expected_amount;
@@ -153,8 +157,20 @@ def test_a_closed_month_is_frozen_once_and_loaded_to_the_cent(ready: Settings) -
     assert [str(row[3]) for row in rows["frozen_revenue"]] == ["70.10"]
     assert rows["frozen_wins"][0][1:5] == ("hubspot:2", "hubspot:p:won", "hubspot:p", "")
     assert rows["frozen_deal_months"][0][1:6] == ("hubspot:1", date(2026, 7, 1), 0.25, 0.5, 0.25)
+    assert [(row[2], str(row[6])) for row in rows["frozen_periods"]] == [(date(2026, 7, 31), "100.25")]
     assert rows["frozen_won_stages"] == [(JUNE, "hubspot:p:won")]
     assert [(row[0], row[1], row[-1]) for row in rows["frozen_vintages"]] == [(date(2026, 6, 30), 1, True)]
+
+
+def test_a_vintage_that_lacks_a_younger_column_is_still_read(ready: Settings) -> None:
+    close(ready)
+    warehouse.prepare(ready.warehouse)
+    with duckdb.connect(str(ready.warehouse)) as connection:
+        connection.execute("alter table meta.frozen_forecasts add column younger integer")
+    vintages.load(ready.warehouse, Home(ready.home))
+    with duckdb.connect(str(ready.warehouse)) as connection:
+        rows = connection.execute("select expected_revenue, younger from meta.frozen_forecasts").fetchall()
+    assert [(str(value), younger) for value, younger in rows] == [("100.25", None)]
 
 
 def test_a_late_close_keeps_the_cut_off_and_is_marked(ready: Settings) -> None:

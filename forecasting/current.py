@@ -8,12 +8,12 @@ to cut the forecast at the calendar's months again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from forecasting.hazards import HORIZONS
-from forecasting.histories import WON, Floats, Times, month_start
+from forecasting.histories import LOST, WON, Floats, Histories, Times, month_start
 from forecasting.intervals import at_scores
 from forecasting.segments import Part
 from forecasting.spells import Spells
@@ -95,6 +95,20 @@ def current_of(part: Part, booked: Floats, share: float, shared: Floats, scores:
     rest = total - booked
     quantiles["total"] = booked[:, None] + at_scores(rest, np.sqrt(variance + (common * rest) ** 2), by_month)
     return Current(mean, quantiles)
+
+
+def standing_wins(h: Histories, x: Spells) -> Spells:
+    """Wins as fct_won_revenue has them at the last row: the month is that of the close date as it stands now, and a
+    win that was undone since is none. x: spells of h."""
+    newest = np.ones(len(h), dtype=bool)
+    newest[:-1] = h.deal[1:] != h.deal[:-1]
+    month = h.revenue_month[newest][np.searchsorted(h.deal[newest], x.deal)]
+    won = x.end_kind == WON
+    return replace(
+        x,
+        end_kind=np.where(won & ~x.stands, LOST, x.end_kind),
+        revenue_month=np.where(won & x.stands, month, x.revenue_month),
+    )
 
 
 def booked_from(x: Spells, now: Moment, segment: int | None = None) -> Floats:

@@ -11,7 +11,7 @@ import numpy as np
 from forecasting.backtest import Judged, Row, default_origins, judged_rows, vintage_rows
 from forecasting.bridge import bridge_columns
 from forecasting.calibration import interval_scores, is_within_calibration
-from forecasting.current import Moment, booked_from, current_of, moment, shares_before_month_end
+from forecasting.current import Moment, booked_from, current_of, moment, shares_before_month_end, standing_wins
 from forecasting.deals import outlook
 from forecasting.hazards import HORIZONS
 from forecasting.histories import WON, Floats, Histories, Times, histories, month_of
@@ -221,6 +221,8 @@ def current_chunks(
                 "is_within_calibration": np.concatenate((inside[:1], inside)),
             }  # fmt: skip
 
+    histories_of = {"pipeline": w.by_pipeline} | dict(w.others)
+    spells = {name: standing_wins(histories_of[name], x) for name, x in spells.items()}
     rows: list[Chunk] = []
     spans: list[PeriodRow] = []
     owing: dict[str, Month] = {}

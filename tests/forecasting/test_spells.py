@@ -1,7 +1,10 @@
 """Spells and the month-end panel of lives small enough to write down."""
 
+from dataclasses import replace
+
 import numpy as np
 
+from forecasting.current import booked_from, moment, standing_wins
 from forecasting.histories import LOST, NEVER, NO_MONTH, OPEN, WON, month_number
 from forecasting.study import study
 from tests.forecasting.lives import of
@@ -59,3 +62,16 @@ def test_a_win_that_was_undone_no_longer_stands():
     s = study(h, JAN + 5).spells
     assert s.value[(s.end_kind == WON) & s.stands].tolist() == [10.0, 35.0]
     assert s.value[s.end_kind == WON].tolist() == [10.0, 20.0, 30.0, 35.0]
+
+
+def test_a_standing_win_counts_in_the_month_its_close_date_has_now():
+    """Deal 0 is won in May with a close date in June, then dated to July; deal 1's win is undone."""
+    h = of([
+        (0, "2026-04-10", 1, "open", 10.0), (0, "2026-05-05", 9, "won", 12.0), (0, "2026-05-09", 9, "won", 99.0),
+        (1, "2026-04-10", 1, "open", 20.0), (1, "2026-05-05", 9, "won", 20.0), (1, "2026-05-20", 8, "lost", 20.0),
+    ])  # fmt: skip
+    dated = replace(h, revenue_month=np.array([JAN + 3, JAN + 5, JAN + 6, JAN + 3, JAN + 5, JAN + 4]))
+    now = moment(np.datetime64("2026-05-25", "us"))
+    as_won = study(dated, now.month).spells
+    assert booked_from(as_won, now).tolist() == [0, 32, 0, 0, 0, 0, 0, 0, 0, 0]
+    assert booked_from(standing_wins(dated, as_won), now).tolist() == [0, 0, 12, 0, 0, 0, 0, 0, 0, 0]

@@ -28,6 +28,7 @@ The story (conftest.py in e2e/) is a full run and two more; one dbt is a parsed 
 """
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places: dict[str, int] = {}
     for item in items:

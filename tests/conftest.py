@@ -1,7 +1,4 @@
-"""Who runs what on two cores (`make test`): tests over one dear thing go to one worker, what takes longest goes first.
-
-Elsewhere (`-n 0`, no `--dist loadgroup`) only the order is seen.
-"""
+"""What takes longest is started first (`make test`: two workers, a file to each at a time)."""
 
 from __future__ import annotations
 
@@ -10,30 +7,18 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-GROUPS = (
-    ("e2e/test_truth.py", "the story"),
-    ("e2e/test_semantic_layer.py", "the story"),
-    ("e2e/test_kill.py", "the story"),
-    ("e2e/test_bad_input.py", "the story"),
-    ("e2e/test_undo_run.py", "the story"),
-    ("dbt_project/", "one dbt"),
-    ("e2e/", None),
-    ("orchestration/test_run.py", None),
-    ("orchestration/", None),
-    ("", None),
-)
-"""(beginning of a path below tests/, its group), dearest first; without a name each file is a group of its own.
-
-The story (conftest.py in e2e/) is a full run and two more; one dbt is a parsed and compiled project.
-"""
+DEAREST_FIRST = (
+    "e2e/test_truth.py", "e2e/test_semantic_layer.py", "e2e/test_kill.py", "e2e/test_bad_input.py",
+    "e2e/test_undo_run.py", "e2e/", "dbt_project/", "orchestration/test_run.py", "orchestration/", "",
+)  # fmt: skip
+"""Beginnings of paths below tests/. The story (conftest.py in e2e/) is built once on each worker that needs it:
+`--dist loadgroup`, which should keep its files on one, spread them in practice (not understood)."""
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    places: dict[str, int] = {}
-    for item in items:
+    def place(item: pytest.Item) -> int:
         path = item.path.relative_to(HERE).as_posix() if item.path.is_relative_to(HERE) else ""
-        place, group = next((n, name) for n, (start, name) in enumerate(GROUPS) if path.startswith(start))
-        places[item.nodeid] = place
-        item.add_marker(pytest.mark.xdist_group(group or path))
-    items.sort(key=lambda item: places[item.nodeid])
+        return next(n for n, start in enumerate(DEAREST_FIRST) if path.startswith(start))
+
+    items.sort(key=place)

@@ -145,6 +145,8 @@
     'forecast_deal_months': 'as_of_month_end, deal_key, target_month',
     'forecast_accuracy_monthly': 'as_of_month_end, target_month, component, segment_type, segment, method',
     'actual_revenue_monthly': 'month, segment_type, segment',
+    'forecast_restatements': 'table_name, key, cause, deal_key', 'frozen_vintages': 'month_end, revision',
+    'forecast_waivers': 'month_end, check, signed_at',
     'fct_won_revenue': 'deal_key, spell_number', 'mart_sales_kpis_monthly': 'month, pipeline_key',
     'mart_sales_monthly': 'month, pipeline_key, owner_key, team_key, deal_type, original_source',
     'fct_targets': 'month, level, target_key', 'mart_rep_performance_monthly': 'month, owner_key, team_key',

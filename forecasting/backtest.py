@@ -104,7 +104,7 @@ def _figures(
 ) -> Iterator[Row]:  # fmt: skip
     for component in COMPONENTS:
         mean = part.mean[component]
-        quantile = at_scores(mean, part.deviation[component], scores)
+        quantile = at_scores(mean, part.deviation(component), scores)
         if component == "booked":
             quantile = np.repeat(mean[:, None], 3, axis=1)
         for h in range(HORIZONS):

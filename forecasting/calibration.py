@@ -21,11 +21,7 @@ ENOUGH = 12
 
 def interval_scores(s: Study, as_of: int) -> Floats:
     """Scores of p10, p50, p90 for each horizon, (9, 3), as calibrated at as_of."""
-    key = ("scores", as_of)
-    if key not in s.memo:
-        s.memo[key] = scores_at(s, as_of, LEVELS)
-    found: Floats = s.memo[key]
-    return found
+    return s.kept(("scores", as_of), lambda: scores_at(s, as_of, LEVELS))
 
 
 def covered(s: Study, as_of: int) -> tuple[Floats, Floats]:

@@ -16,7 +16,7 @@ from forecasting.hazards import HORIZONS
 from forecasting.histories import LOST, WON, Floats, Histories, Times, month_start
 from forecasting.intervals import at_scores
 from forecasting.segments import Part
-from forecasting.spells import Spells
+from forecasting.spells import Spells, won_by_month
 
 CUT_MONTHS = 12
 CUT_WORTH = 6.0
@@ -60,11 +60,12 @@ def shares_before_month_end(at: Times, value: Floats, now: Moment) -> float:
 
 
 def cut_at_months(values: Floats, share: float) -> Floats:
-    """(9) of shifted months → (10) of calendar months 0 … 9; the tenth shifted month is taken to be like the ninth.
+    """(…, 9) of shifted months → (…, 10) of calendar months 0 … 9; the tenth shifted month is like the ninth.
 
     For means, and for the variances of independent deals, which a share of a month has in proportion as well."""
-    extended = np.append(values, values[-1])
-    return np.concatenate(([share * extended[0]], (1 - share) * extended[:-1] + share * extended[1:]))
+    longer = np.concatenate((values, values[..., -1:]), axis=-1)
+    later = (1 - share) * longer[..., :-1] + share * longer[..., 1:]
+    return np.concatenate((share * values[..., :1], later), axis=-1)
 
 
 @dataclass(frozen=True)
@@ -75,18 +76,17 @@ class Current:
     quantiles: dict[str, Floats]
 
 
-def current_of(part: Part, booked: Floats, share: float, shared: Floats, scores: Floats) -> Current:
-    """A vintage of shifted months as calendar months. booked: (10) won already, month 0 included; shared: (9) relative
-    deviation common to all deals; scores: (9, 3) calibrated scores of the shifted months."""
+def current_of(part: Part, booked: Floats, share: float, scores: Floats) -> Current:
+    """A vintage of shifted months as calendar months. booked: (10) won already, month 0 included; scores: (9, k)
+    calibrated scores of the shifted months."""
     mean = {"booked": booked}
     quantiles = {"booked": np.repeat(booked[:, None], 3, axis=1)}
     by_month = np.vstack((scores[:1], scores))
-    common = np.concatenate((shared[:1], shared))
+    common = np.concatenate((part.shared[:1], part.shared))
     total, variance = booked.copy(), np.zeros(HORIZONS + 1)
     for component in ("open_pipeline", "new_business"):
         expected = cut_at_months(part.mean[component], share)
-        alone = part.deviation[component] ** 2 - (shared * part.mean[component]) ** 2
-        noise = cut_at_months(np.maximum(alone, 0), share)
+        noise = cut_at_months(part.variance[component], share)
         mean[component] = expected
         quantiles[component] = at_scores(expected, np.sqrt(noise + (common * expected) ** 2), by_month)
         total, variance = total + expected, variance + noise
@@ -100,8 +100,7 @@ def current_of(part: Part, booked: Floats, share: float, shared: Floats, scores:
 def standing_wins(h: Histories, x: Spells) -> Spells:
     """Wins as fct_won_revenue has them at the last row: the month is that of the close date as it stands now, and a
     win that was undone since is none. x: spells of h."""
-    newest = np.ones(len(h), dtype=bool)
-    newest[:-1] = h.deal[1:] != h.deal[:-1]
+    newest = h.is_last
     month = h.revenue_month[newest][np.searchsorted(h.deal[newest], x.deal)]
     won = x.end_kind == WON
     return replace(
@@ -114,8 +113,4 @@ def standing_wins(h: Histories, x: Spells) -> Spells:
 def booked_from(x: Spells, now: Moment, segment: int | None = None) -> Floats:
     """Won before `now` with revenue of the running month and the nine after it, (10). `x`: unshifted, of what had
     happened before `now`."""
-    ahead = x.revenue_month - now.month
-    mine = (x.end_kind == WON) & (ahead >= 0) & (ahead <= HORIZONS)
-    if segment is not None:
-        mine &= x.last_segment == segment
-    return np.bincount(ahead[mine], x.value[mine], HORIZONS + 1).astype(np.float64)
+    return won_by_month(x, now.month, now.month + HORIZONS, segment=segment)

@@ -71,6 +71,27 @@ class Histories:
     def __len__(self) -> int:
         return len(self.deal)
 
+    @property
+    def is_first(self) -> Bools:
+        """Whether a row is the first of its deal."""
+        found = np.ones(len(self), dtype=bool)
+        found[1:] = self.deal[1:] != self.deal[:-1]
+        return found
+
+    @property
+    def is_last(self) -> Bools:
+        """Whether a row is the last of its deal."""
+        found = np.ones(len(self), dtype=bool)
+        found[:-1] = self.deal[1:] != self.deal[:-1]
+        return found
+
+    @property
+    def is_entry(self) -> Bools:
+        """Whether a row enters a stage (or reopens a deal in it); an edit of amount or date does not."""
+        found = self.is_first
+        found[1:] |= (self.stage[1:] != self.stage[:-1]) | (self.kind[1:] != self.kind[:-1])
+        return found
+
     def before(self, instant: np.datetime64) -> Histories:
         """The same histories as somebody saw them who looked at `instant`: only what had happened before it."""
         return self.rows(self.at < instant)

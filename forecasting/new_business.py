@@ -133,8 +133,4 @@ def _share_of_second(s: Study, as_of: int, break_rule: bool) -> float:
 
 def _plain_curve(s: Study, as_of: int, break_rule: bool) -> Floats:
     """The first opinion as of a past month end, without the calendar (which both opinions would need)."""
-    key = ("new", as_of)
-    if key not in s.memo:
-        s.memo[key] = _by_curve(s, as_of, np.ones(HORIZONS + 12), break_rule)[0]
-    found: Floats = s.memo[key]
-    return found
+    return s.kept(("new", as_of, break_rule), lambda: _by_curve(s, as_of, np.ones(HORIZONS + 12), break_rule)[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,13 +16,15 @@ from forecasting.hazards import (
     outcome_probabilities,
     weigh,
 )
-from forecasting.histories import Floats, Ints
+from forecasting.histories import Bools, Floats, Ints
 from forecasting.rhythm import closing_rhythm
 from forecasting.strata import ORDERS, amount_cuts, cells_of
 from forecasting.study import Study
 
 LOOK_BACK = (2, 4, 6)
 """Month ends, that long ago, whose predictions decide between the two orders of strata."""
+AMOUNT_NOISE = 1.15
+"""E[(amount at close)²] over the square of the expected amount."""
 DEALS_WORTH = 15.0
 """Average deals' worth of evidence before amounts at close are believed to differ from amounts while open."""
 RHYTHM_MONTHS, FACTOR_MONTHS = 60, 12
@@ -42,10 +44,19 @@ class OpenPipeline:
     value_factor: float
     rhythm: Floats
 
+    def those(self, mine: Bools) -> OpenPipeline:
+        """Those deals alone."""
+        return replace(self, spell=self.spell[mine], won=self.won[mine], lost=self.lost[mine], amount=self.amount[mine])
+
     @property
     def revenue(self) -> Floats:
         """Expected revenue of each deal and month, (deals, 9)."""
         return self.won * self.amount[:, None]
+
+    @property
+    def variance(self) -> Floats:
+        """Variance of the revenue of each deal and month, (deals, 9)."""
+        return AMOUNT_NOISE * self.won * self.amount[:, None] ** 2 - self.revenue**2
 
 
 @dataclass(frozen=True)

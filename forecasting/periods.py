@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from forecasting.current import Current, Moment
+from forecasting.current import Current, Moment, cut_at_months
 from forecasting.hazards import HORIZONS
 from forecasting.histories import WON, Bools, Floats
 from forecasting.intervals import at_scores
@@ -84,7 +84,7 @@ def vintage_periods(
     for each in each_part(s, p, splits or {}):
         random, mean = generator(as_of, f"{each.kind}/{each.name}"), each.part.mean["total"]
         drawn = scenarios(p, each.mine, each.share, random)
-        joint = on_marginals(drawn, at_scores(mean, each.part.deviation["total"], scores), random)
+        joint = on_marginals(drawn, at_scores(mean, each.part.deviation("total"), scores), random)
         won, came = (Won(each.study.wins, each.index, through) for through in (as_of, None))
         for period in periods(as_of + 1, HORIZONS, fiscal_start):
             actual = came.of(period.first, period.last) if period.last <= last_complete else float("nan")
@@ -123,9 +123,7 @@ def current_periods(
     month before the calendar's month end; won: what was won before `now`, in calendar months."""
     random = generator(int(now.at.astype("datetime64[D]").astype(int)), f"{each.kind}/{each.name}")
     drawn = scenarios(p, each.mine, each.share, random)
-    longer = np.hstack((drawn, drawn[:, -1:]))
-    months = np.hstack((share * drawn[:, :1], (1 - share) * longer[:, :-1] + share * longer[:, 1:]))
-    joint = on_marginals(months, found.quantiles["total"], random)
+    joint = on_marginals(cut_at_months(drawn, share), found.quantiles["total"], random)
     return [
         _row(now.month, period, each, won, found.mean["total"], joint, now.month, float("nan"))
         for period in periods(now.month, HORIZONS + 1, fiscal_start)

@@ -9,10 +9,11 @@ import numpy as np
 from forecasting.hazards import HORIZONS
 from forecasting.histories import Floats
 from forecasting.intervals import at_scores
+from forecasting.open_pipeline import AMOUNT_NOISE
 from forecasting.periods import Each
 from forecasting.simulation import grid
 from forecasting.study import Study
-from forecasting.vintage import AMOUNT_NOISE, Point
+from forecasting.vintage import Point
 
 WANTED = 0.8
 STEPS = 40
@@ -58,21 +59,17 @@ class Month:
 
 def month_ahead(s: Study, p: Point, each: Each) -> Month:
     """The first month of a vintage, of one owner."""
-    total = each.part.mean["total"][0]
-    variance = each.part.deviation["total"][0] ** 2 - (p.shared[0] * total) ** 2
+    total, variance = each.part.mean["total"][0], each.part.variance["total"][0]
     return Month(
-        0.0, float(total), float(max(variance, 0.0)), float(p.shared[0]), grid(s, p.as_of)[0, ::EVERY],
+        0.0, float(total), float(variance), float(p.shared[0]), grid(s, p.as_of)[0, ::EVERY],
         *_open_deals(s, p, each, 1.0),
     )  # fmt: skip
 
 
 def running_month(s: Study, p: Point, each: Each, booked: float, share: float) -> Month:
     """The rest of the running month, of one owner. share: of a shifted month before the calendar's month end."""
-    mean = variance = 0.0
-    for component in ("open_pipeline", "new_business"):
-        expected = each.part.mean[component][0]
-        mean += share * expected
-        variance += share * max(each.part.deviation[component][0] ** 2 - (p.shared[0] * expected) ** 2, 0.0)
+    parts = ("open_pipeline", "new_business")
+    mean, variance = (share * sum(figures[c][0] for c in parts) for figures in (each.part.mean, each.part.variance))
     return Month(
         booked, float(mean), float(variance), float(p.shared[0]), grid(s, p.as_of)[0, ::EVERY],
         *_open_deals(s, p, each, share),

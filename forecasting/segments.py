@@ -9,7 +9,7 @@ import numpy as np
 from forecasting.hazards import HORIZONS
 from forecasting.histories import WON, Floats, Ints
 from forecasting.study import Study
-from forecasting.vintage import AMOUNT_NOISE, Point
+from forecasting.vintage import Point
 
 COMPONENTS = ("booked", "open_pipeline", "new_business", "total")
 SHARE_WINS = 15.0
@@ -18,10 +18,18 @@ SHARE_WINS = 15.0
 
 @dataclass(frozen=True)
 class Part:
-    """One segment of a vintage: mean and deviation of each component, (9) each, in the order of COMPONENTS."""
+    """One segment of a vintage, by component of COMPONENTS, (9) each. mean; variance: of which deals come and win;
+    shared: relative deviation of what is common to all deals of a month."""
 
     mean: dict[str, Floats]
-    deviation: dict[str, Floats]
+    variance: dict[str, Floats]
+    shared: Floats
+
+    def deviation(self, component: str) -> Floats:
+        """Standard deviation of each month, (9); what is booked is certain."""
+        if component == "booked":
+            return np.zeros(HORIZONS)
+        return np.asarray(np.sqrt(self.variance[component] + (self.shared * self.mean[component]) ** 2))
 
 
 def whole(p: Point) -> Part:
@@ -34,9 +42,7 @@ def parts(s: Study, p: Point) -> list[Part]:
 
     p: of this study, or of another one of the same rows under other segments."""
     size, group = len(s.histories.segments), s.panel.segment[s.open_at(p.as_of)]
-    expected = p.opened.revenue
-    variance = AMOUNT_NOISE * p.opened.won * p.opened.amount[:, None] ** 2 - expected**2
-    opened, noise = (_sums(group, values, size) for values in (expected, variance))
+    opened, noise = (_sums(group, values, size) for values in (p.opened.revenue, p.opened.variance))
     share = new_business_shares(s, p.as_of)
     booked = _booked(s, p.as_of, size)
     noise = np.maximum(noise, 0)
@@ -48,15 +54,10 @@ def parts(s: Study, p: Point) -> list[Part]:
 
 def _part(p: Point, booked: Floats, opened: Floats, new: Floats, open_variance: Floats, new_variance: Floats) -> Part:
     total = booked + opened + new
-    nothing = np.zeros(HORIZONS)
     return Part(
         {"booked": booked, "open_pipeline": opened, "new_business": new, "total": total},
-        {
-            "booked": nothing,
-            "open_pipeline": np.sqrt(open_variance + (p.shared * opened) ** 2),
-            "new_business": np.sqrt(new_variance + (p.shared * new) ** 2),
-            "total": np.sqrt(open_variance + new_variance + (p.shared * total) ** 2),
-        },
+        {"open_pipeline": open_variance, "new_business": new_variance, "total": open_variance + new_variance},
+        p.shared,
     )
 
 

@@ -14,11 +14,7 @@ METHODS = ("naive", "mean_3m", "mean_6m", "mean_12m", "seasonal_naive", "weighte
 
 def simple_forecast(s: Study, as_of: int, method: str) -> Floats:
     """Revenue expected of the months as_of + 1 … as_of + 9 by a method of METHODS, (9)."""
-    key = (method, as_of)
-    if key not in s.memo:
-        s.memo[key] = _simple_forecast(s, as_of, method)
-    found: Floats = s.memo[key]
-    return found
+    return s.kept((method, as_of), lambda: _simple_forecast(s, as_of, method))
 
 
 def _simple_forecast(s: Study, as_of: int, method: str) -> Floats:
@@ -50,7 +46,7 @@ def weighted_pipeline(s: Study, as_of: int) -> Floats:
 
 def won_share_of_entries(s: Study, as_of: int) -> Floats:
     """Of the entries into each stage through as_of, the share whose deal had been won by the end of as_of."""
-    stage, month, won_month = _entries(s)
+    stage, month, won_month = s.kept(("entries",), lambda: _entries(s))
     known = month <= as_of
     entries = np.bincount(stage[known], minlength=s.stages)
     won = np.bincount(stage[known], won_month[known] <= as_of, s.stages)
@@ -59,17 +55,11 @@ def won_share_of_entries(s: Study, as_of: int) -> Floats:
 
 def _entries(s: Study) -> tuple[Ints, Ints, Ints]:
     """Entries into open stages: the stage, the month, and the first month a won row of that deal stands in."""
-    key = ("entries", 0)
-    if key not in s.memo:
-        h = s.histories
-        entered = np.ones(len(h), dtype=bool)
-        entered[1:] = (h.deal[1:] != h.deal[:-1]) | (h.stage[1:] != h.stage[:-1]) | (h.kind[1:] != h.kind[:-1])
-        rows, wins = np.flatnonzero(entered & (h.kind == OPEN)), np.flatnonzero(h.kind == WON)
-        first_won = np.full(int(h.deal.max()) + 1 if len(h) else 1, NEVER)
-        np.minimum.at(first_won, h.deal[wins], s.row_months[wins])
-        s.memo[key] = (h.stage[rows], s.row_months[rows], first_won[h.deal[rows]])
-    found: tuple[Ints, Ints, Ints] = s.memo[key]
-    return found
+    h = s.histories
+    rows, wins = np.flatnonzero(h.is_entry & (h.kind == OPEN)), np.flatnonzero(h.kind == WON)
+    first_won = np.full(int(h.deal.max()) + 1 if len(h) else 1, NEVER)
+    np.minimum.at(first_won, h.deal[wins], s.row_months[wins])
+    return h.stage[rows], s.row_months[rows], first_won[h.deal[rows]]
 
 
 def close_rate(s: Study, as_of: int) -> Floats:

@@ -14,8 +14,9 @@ import numpy as np
 
 from forecasting.hazards import HORIZONS
 from forecasting.histories import Bools, Floats
+from forecasting.open_pipeline import AMOUNT_NOISE
 from forecasting.study import Study
-from forecasting.vintage import AMOUNT_NOISE, METHOD, Point, scores_at
+from forecasting.vintage import METHOD, Point, scores_at
 
 DRAWS = 4000
 LARGE = 60
@@ -32,18 +33,15 @@ def scenarios(p: Point, mine: Bools | None, share: float, random: np.random.Gene
     """Draws of open pipeline and new business of the nine months, (DRAWS, 9), before calibration.
 
     mine: which open deals belong to the segment (None: all); share: the segment's share of new business."""
-    won, amount = p.opened.won, p.opened.amount
-    if mine is not None:
-        won, amount = won[mine], amount[mine]
-    expected = won * amount[:, None]
-    variance = np.maximum(AMOUNT_NOISE * won * amount[:, None] ** 2 - expected**2, 0)
+    opened = p.opened if mine is None else p.opened.those(mine)
+    won, amount, expected, variance = opened.won, opened.amount, opened.revenue, np.maximum(opened.variance, 0)
     order = np.argsort(-variance.sum(axis=1), kind="stable")
     large, rest = order[:LARGE], order[LARGE:]
-    opened = _one_by_one(won[large], amount[large], random)
-    opened += _by_moments(expected[rest].sum(axis=0), variance[rest].sum(axis=0), random)
+    drawn = _one_by_one(won[large], amount[large], random)
+    drawn += _by_moments(expected[rest].sum(axis=0), variance[rest].sum(axis=0), random)
     new = _by_moments(share * p.new_revenue, share * p.new.variance, random)
     new *= _factor(np.full(HORIZONS, np.sqrt(0.5) * p.new.inflow.error), random)
-    return np.asarray((opened + new) * _factor(p.shared, random))
+    return np.asarray((drawn + new) * _factor(p.shared, random))
 
 
 def _one_by_one(won: Floats, amount: Floats, random: np.random.Generator) -> Floats:
@@ -69,11 +67,7 @@ def _factor(deviation: Floats, random: np.random.Generator) -> Floats:
 
 def grid(s: Study, as_of: int) -> Floats:
     """Calibrated scores of each horizon at DRAWS even levels, (9, DRAWS)."""
-    key = ("grid", as_of)
-    if key not in s.memo:
-        s.memo[key] = scores_at(s, as_of, LEVELS)
-    found: Floats = s.memo[key]
-    return found
+    return s.kept(("grid", as_of), lambda: scores_at(s, as_of, LEVELS))
 
 
 def on_marginals(drawn: Floats, marginals: Floats, random: np.random.Generator) -> Floats:

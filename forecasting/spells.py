@@ -81,9 +81,7 @@ def spells_of(h: Histories) -> tuple[Spells, Ints]:
     without being open between. Lost after lost, or won after won, is the same end.
     """
     n = len(h)
-    first = np.ones(n, dtype=bool)
-    first[1:] = h.deal[1:] != h.deal[:-1]
-    before = np.where(first, -1, np.concatenate(([-1], h.kind[:-1])) if n else h.kind)
+    before = np.where(h.is_first, -1, np.concatenate(([-1], h.kind[:-1])) if n else h.kind)
     opens = (h.kind == OPEN) & (before != OPEN)
     jumps = (h.kind != OPEN) & (before != OPEN) & (before != h.kind) & ((before == -1) | (h.kind == WON))
     starts = opens | jumps
@@ -108,8 +106,7 @@ def spells_of(h: Histories) -> tuple[Spells, Ints]:
     deals = h.deal[at_start]
     last = np.ones(size, dtype=bool)
     last[:-1] = deals[1:] != deals[:-1]
-    newest = np.ones(n, dtype=bool)
-    newest[:-1] = h.deal[1:] != h.deal[:-1]
+    newest = h.is_last
     stands = last & (h.kind[newest][np.searchsorted(h.deal[newest], deals)] == end_kind) if size else last
     found = Spells(
         h.deal[at_start],
@@ -129,10 +126,7 @@ def spells_of(h: Histories) -> tuple[Spells, Ints]:
 
 def stage_entries(h: Histories) -> Times:
     """For each row, when the stage it is in was entered: the last row that changed the deal's stage or reopened it."""
-    n = len(h)
-    changed = np.ones(n, dtype=bool)
-    changed[1:] = (h.deal[1:] != h.deal[:-1]) | (h.stage[1:] != h.stage[:-1]) | (h.kind[1:] != h.kind[:-1])
-    last = np.maximum.accumulate(np.where(changed, np.arange(n), 0))
+    last = np.maximum.accumulate(np.where(h.is_entry, np.arange(len(h)), 0))
     entered: Times = h.at[last]
     return entered
 
@@ -145,8 +139,7 @@ def panel_of(h: Histories, spell: Ints, last_month: int) -> Panel:
     n = len(h)
     months = month_of(h.at)
     until = np.full(n, last_month + 1)
-    same = h.deal[1:] == h.deal[:-1]
-    until[:-1] = np.where(same, np.minimum(months[1:], last_month + 1), last_month + 1)
+    until[:-1] = np.where(h.is_last[:-1], last_month + 1, np.minimum(months[1:], last_month + 1))
     count = np.where((h.kind == OPEN) & (spell >= 0), np.maximum(until - months, 0), 0)
     row = np.repeat(np.arange(n), count)
     offset = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
@@ -171,11 +164,16 @@ def first_won_month(spells: Spells) -> int:
     return int(won.min()) if len(won) else NEVER
 
 
-def won_by_month(spells: Spells, first: int, last: int, known_through: int | None = None) -> Floats:
-    """Revenue won of each month first … last (array of last - first + 1), of spells won through `known_through`."""
+def won_by_month(
+    spells: Spells, first: int, last: int, known_through: int | None = None, segment: int | None = None
+) -> Floats:
+    """Revenue won of each month first … last (array of last - first + 1), of spells won through `known_through`, of a
+    segment or (None) of all."""
     known = (spells.end_kind == WON) & (spells.revenue_month >= first) & (spells.revenue_month <= last)
     if known_through is not None:
         known &= spells.end <= known_through
+    if segment is not None:
+        known &= spells.last_segment == segment
     return np.bincount(
         spells.revenue_month[known] - first, weights=spells.value[known], minlength=last - first + 1
     ).astype(np.float64)

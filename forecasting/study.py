@@ -6,9 +6,10 @@ of the whole data asked as of T gives what a study of the data cut at T gives.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from forecasting.hazards import HORIZONS, endings
 from forecasting.histories import NEVER, WON, Bools, Histories, Ints, month_of
 from forecasting.spells import Panel, Spells, first_won_month, panel_of, spells_of
 from forecasting.strata import Fixed, fixed_parts
+
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,14 @@ class Study:
     stages: int
     first_won: int
     last_month: int
-    memo: dict[tuple[str, int], Any] = field(default_factory=dict, repr=False, compare=False)
+    memo: dict[tuple[Any, ...], Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def kept(self, key: tuple[Any, ...], make: Callable[[], Kept]) -> Kept:
+        """What `make` gives, made once. key: names it, with all that it depends on but the study."""
+        if key not in self.memo:
+            self.memo[key] = make()
+        found: Kept = self.memo[key]
+        return found
 
     def landmarks(self, as_of: int) -> slice:
         """Panel rows to learn from: month ends before as_of, none before the first month with a win."""
@@ -128,8 +138,3 @@ def closed_known(s: Study, as_of: int) -> int:
 def months_of_wins(s: Study, as_of: int) -> int:
     """Months from the first win through as_of; 0 where nothing was won by then."""
     return 0 if s.first_won == NEVER else max(0, as_of - s.first_won + 1)
-
-
-def first_month(s: Study) -> int:
-    """Month of the first row."""
-    return int(month_of(s.histories.at[:1])[0]) if len(s.histories) == 0 else int(s.spells.start.min())

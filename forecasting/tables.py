@@ -211,7 +211,7 @@ def current_chunks(
     horizon = np.arange(HORIZONS + 1)
 
     def chunks(record: str, segment_type: str, segment: str, part: Part, booked: Floats) -> Iterator[Chunk]:
-        found = current_of(part, booked, share, p.shared, scores)
+        found = current_of(part, booked, share, scores)
         for component in COMPONENTS:
             low, middle, high = found.quantiles[component].T
             yield same | {
@@ -237,7 +237,7 @@ def current_chunks(
         if record == "owner" and wanted.get((each.name, now.month), 0) > 0:
             owing[each.name] = running_month(s, p, each, float(booked[0]), share)
         if record == "current":
-            found = current_of(each.part, booked, share, p.shared, grid(s, now.shifted_as_of))
+            found = current_of(each.part, booked, share, grid(s, now.shifted_as_of))
             spans += current_periods(p, each, found, share, now, fiscal_start, Won(mine, each.index, now.month))
     weighted = _weighted(s, shifted["owner"], now.shifted_as_of, now.month)
     more = [period_columns(spans, "current_period"), weighted, _odds(now.month, owing, wanted)]

@@ -17,8 +17,6 @@ from forecasting.study import Study, closed_known, months_of_wins, wins_known
 METHOD = "landmark-1"
 COLD_MONTHS, COLD_CLOSED = 6, 20
 COLD_WIDENING = 1.25
-AMOUNT_NOISE = 1.15
-"""E[(amount at close)²] over the square of the expected amount."""
 MODEL_ERROR = 0.08, 0.015
 """Relative standard error of the whole, and what each further month adds."""
 CALIBRATION_MONTHS = 36
@@ -79,12 +77,11 @@ def _point(s: Study, as_of: int) -> Point:
     cold = is_cold(s, as_of)
     opened = open_pipeline(s, as_of, rhythm_on=not cold)
     new = new_business(s, as_of, opened.rhythm, break_rule=not cold)
-    expected = opened.revenue
-    open_variance = (AMOUNT_NOISE * opened.won * opened.amount[:, None] ** 2 - expected**2).sum(axis=0)
+    open_variance = opened.variance.sum(axis=0)
     new_variance = new.variance + 0.5 * (new.inflow.error * new.revenue) ** 2
     horizon = 1 + np.arange(HORIZONS)
     return Point(
-        as_of, booked(s, as_of), opened, new, expected.sum(axis=0), new.revenue, np.maximum(open_variance, 0),
+        as_of, booked(s, as_of), opened, new, opened.revenue.sum(axis=0), new.revenue, np.maximum(open_variance, 0),
         new_variance, np.asarray(MODEL_ERROR[0] + MODEL_ERROR[1] * horizon, dtype=np.float64), cold,
     )  # fmt: skip
 

@@ -9,6 +9,8 @@ from forecasting import calibration
 from forecasting.backtest import default_origins, judged_rows, vintage_rows
 from forecasting.hazards import HORIZONS, endings, fit_hazards, outcome_probabilities, weigh
 from forecasting.histories import LOST, NO_MONTH, OPEN, WON, histories, month_number, month_start
+from forecasting.inflow import level_break
+from forecasting.new_business import _plain_curve, created_by_month
 from forecasting.spells import won_by_month
 from forecasting.study import study
 from forecasting.vintage import point, quantiles
@@ -210,3 +212,11 @@ def test_wins_without_amounts_are_split_over_segments_as_zeros():
     rows = vintage_rows(study(h, last_month(h)), last_month(h))
     assert {row.segment for row in rows} == {"all", "a", "b"}
     assert {row.expected for row in rows} == {0.0}
+
+
+def test_what_is_kept_of_a_month_end_depends_on_the_break_rule():
+    h = generated("shocked")
+    s, fresh = (study(h, last_month(h)) for _ in range(2))
+    broken = next(o for o in range(last_month(h)) if level_break(created_by_month(s, s.first_won, o)))
+    first, second = (_plain_curve(s, broken, rule) for rule in (True, False))
+    assert second.tolist() == _plain_curve(fresh, broken, False).tolist() != first.tolist()

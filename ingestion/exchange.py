@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import orjson
@@ -21,7 +22,7 @@ import requests
 from ingestion.client import Client
 from ingestion.errors import CorruptResponse, SourceError
 from ingestion.settings import Connection
-from ingestion.stream import CheckResult, Json, Pull, StateReader, StreamReport
+from ingestion.stream import CheckResult, Json, Pull, StateReader, Stream, StreamReport, Vendor
 
 STREAM = "daily_rates"
 FIRST_DAY = date(2010, 1, 1)
@@ -125,6 +126,30 @@ def _land(
         )  # fmt: skip
     report.window_id, report.rows = window.window_id, window.rows
     report.from_at, report.to_at = window.from_at, window.to_at
+
+
+def bank(name: str, title: str, base_url: str, about: str, fetch: Fetch, newest: Callable[[Client], Json]) -> Vendor:
+    """A bank as a vendor. about: what its stream holds; fetch: its days; newest: its newest day, for `funnel check`."""
+    return Vendor(
+        name=name,
+        title=title,
+        base_url=base_url,
+        credentials=(),
+        streams=(Stream(STREAM, about),),
+        read_state=read_state,
+        extract=lambda pull: extract(pull, name, fetch),
+        check=lambda connection, asked: check(connection, newest),
+        is_reference=True,
+    )
+
+
+def is_positive(text: str) -> bool:
+    """Whether a text is a positive number with a decimal point."""
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        return False
+    return value.is_finite() and value > 0
 
 
 def check(connection: Connection, newest: Callable[[Client], Json]) -> list[CheckResult]:

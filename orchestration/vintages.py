@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -62,7 +63,11 @@ def listed(home: Home) -> list[dict[str, Any]]:
 
 def latest(home: Home) -> dict[str, dict[str, Any]]:
     """{month: entry of its newest revision}."""
-    return {entry["month"]: entry for entry in listed(home)}
+    return _newest(listed(home))
+
+
+def _newest(entries: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {entry["month"]: entry for entry in entries}
 
 
 _STANDS = "The last publication stands; nothing is published until the file is restored from a backup."
@@ -129,7 +134,7 @@ def load(path: Path, home: Home) -> None:
         entries = check(home)
     except VintageDamaged:
         entries = []
-    newest = {entry["month"]: entry for entry in entries}
+    newest = _newest(entries)
     with warehouse.connect(path) as connection:
         connection.execute("begin")
         for table in warehouse.FROZEN:
@@ -155,7 +160,7 @@ def summary(home: Home) -> dict[str, Any]:
     except FunnelError as error:
         return {"closed": [], "waivers": [], "damaged": str(error)}
     closed = [{name: entry[name] for name in ("month", "revision", "known_at", "frozen_by", "is_late")}
-              for entry in {entry["month"]: entry for entry in entries}.values()]  # fmt: skip
+              for entry in _newest(entries).values()]  # fmt: skip
     return {"closed": closed, "waivers": given, "damaged": None}
 
 

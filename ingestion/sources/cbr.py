@@ -12,15 +12,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
 from typing import Any
 from xml.etree import ElementTree
 
-from ingestion import exchange
 from ingestion.client import Client
 from ingestion.errors import CorruptResponse
-from ingestion.exchange import FIRST_DAY, OVERLAP, STREAM, Held, corrupt, day_record, read_state
-from ingestion.stream import CheckResult, Json, Stream, Vendor
+from ingestion.exchange import FIRST_DAY, OVERLAP, STREAM, Held, bank, corrupt, day_record, is_positive
+from ingestion.stream import Json
 
 BASE_URL = "https://www.cbr.ru/scripts"
 DAY_BY_DAY = 31
@@ -149,28 +147,9 @@ def _quote(source: str, entry: ElementTree.Element, currency: str, day: date) ->
     """(nominal, value) as the bank writes them. Errors: CorruptResponse where one is no positive number."""
     nominal, value = ((entry.findtext(name) or "").strip() for name in ("Nominal", "Value"))
     for name, text in (("Nominal", nominal), ("Value", value)):
-        try:
-            number = Decimal(text.replace(",", "."))
-        except InvalidOperation:
-            number = Decimal("NaN")
-        if not (number.is_finite() and number > 0):
+        if not is_positive(text.replace(",", ".")):
             raise corrupt(source, f"{name} of {currency} is '{text}', no positive number", day.isoformat())
     return nominal, value
 
 
-def check(connection: object, asked: object) -> list[CheckResult]:
-    """What `funnel check` shows."""
-    return exchange.check(connection, newest)  # type: ignore[arg-type]
-
-
-VENDOR = Vendor(
-    name="cbr",
-    title="the Bank of Russia",
-    base_url=BASE_URL,
-    credentials=(),
-    streams=(Stream(STREAM, "Official rouble rates, a record a day"),),
-    read_state=read_state,
-    extract=lambda pull: exchange.extract(pull, "cbr", fetch),
-    check=check,
-    is_reference=True,
-)
+VENDOR = bank("cbr", "the Bank of Russia", BASE_URL, "Official rouble rates, a record a day", fetch, newest)

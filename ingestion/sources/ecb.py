@@ -9,13 +9,11 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from datetime import date, timedelta
-from decimal import Decimal, InvalidOperation
 
-from ingestion import exchange
 from ingestion.client import Client
 from ingestion.errors import CorruptResponse
-from ingestion.exchange import FIRST_DAY, OVERLAP, STREAM, Held, corrupt, day_record, read_state
-from ingestion.stream import CheckResult, Json, Stream, Vendor
+from ingestion.exchange import FIRST_DAY, OVERLAP, STREAM, Held, bank, corrupt, day_record, is_positive
+from ingestion.stream import Json
 
 BASE_URL = "https://data-api.ecb.europa.eu/service"
 PATH = "/data/EXR/D..EUR.SP00.A"
@@ -71,7 +69,7 @@ def parse(text: str, source: str) -> Iterator[Json]:
             raise corrupt(source, f"line {rows.line_num} is no daily rate of a currency to the euro", day)
         if value in ("", "NaN"):
             continue
-        if not _is_positive(value):
+        if not is_positive(value):
             raise corrupt(source, f"the rate of {currency} is '{value}', no positive number", day)
         if days.setdefault(day, {}).setdefault(currency, ("1", value)) != ("1", value):
             raise corrupt(source, f"two rates of {currency} on one day", day)
@@ -86,27 +84,4 @@ def _is_day(text: str | None) -> bool:
         return False
 
 
-def _is_positive(text: str) -> bool:
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        return False
-    return value.is_finite() and value > 0
-
-
-def check(connection: object, asked: object) -> list[CheckResult]:
-    """What `funnel check` shows."""
-    return exchange.check(connection, newest)  # type: ignore[arg-type]
-
-
-VENDOR = Vendor(
-    name="ecb",
-    title="the European Central Bank",
-    base_url=BASE_URL,
-    credentials=(),
-    streams=(Stream(STREAM, "Euro reference rates, a record a day"),),
-    read_state=read_state,
-    extract=lambda pull: exchange.extract(pull, "ecb", fetch),
-    check=check,
-    is_reference=True,
-)
+VENDOR = bank("ecb", "the European Central Bank", BASE_URL, "Euro reference rates, a record a day", fetch, newest)

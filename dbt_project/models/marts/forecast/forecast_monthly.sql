@@ -13,27 +13,11 @@ figures as (
     select *
     from {{ ref('int_forecast') }}
     where record = 'vintage'
-),
-
-targets as (
-    select month, case level when 'company' then 'all' else level end as segment_type, target_key, quota
-    from {{ ref('fct_targets') }}
-    where level in ('company', 'pipeline', 'team')
 )
 
 select
     last_day(cast(figures.as_of_month as date)) as as_of_month_end,
-    cast(figures.target_month as date) as target_month,
-    figures.component,
-    figures.segment_type,
-    figures.segment,
-    cast(figures.horizon_months as integer) as horizon_months,
-    cast(figures.forecast as decimal(18, 2)) as expected_revenue,
-    cast(figures.p10 as decimal(18, 2)) as p10,
-    cast(figures.p50 as decimal(18, 2)) as p50,
-    cast(figures.p90 as decimal(18, 2)) as p90,
-    '{{ var("reporting_currency") }}' as currency,
-    case when figures.component = 'total' then targets.quota end as quota_amount,
+    {{ forecast_figures('figures') }},
     cast(figures.crm_weighted as decimal(18, 2)) as crm_weighted_amount,
     cast(figures.naive as decimal(18, 2)) as naive_amount,
     figures.method_version,
@@ -46,9 +30,7 @@ select
     false as is_late
 from figures
 cross join {{ ref('int_forecast_clock') }} as clock
-left join targets
-    on cast(figures.target_month as date) = targets.month and figures.segment_type = targets.segment_type
-    and figures.segment = targets.target_key
+{{ join_targets('figures') }}
 where last_day(cast(figures.as_of_month as date)) not in (select closed.month_end from closed)
 union all
 select

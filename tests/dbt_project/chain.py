@@ -63,20 +63,32 @@ class Chain:
         """Compute these models, each after those it needs."""
         for model in models:
             schema = {"stg": "staging", "int": "intermediate"}.get(model[:3], "marts")
-            self.con.execute(f"create or replace table {schema}.{model} as {self.compiled[model]}")
+            create(self.con, f"{schema}.{model}", self.compiled[model])
 
     def rows(self, query: str) -> list[tuple]:
         return self.con.execute(query).fetchall()
 
 
 def read_compiled(target: Path) -> dict[str, str]:
-    """{model or test name: SQL} out of dbt's target directory after `dbt compile` or `dbt build`."""
+    """{model or test name: SQL, of Python models Python} out of dbt's target directory after `dbt compile` or
+    `dbt build`."""
     root = target / "compiled" / "funnel"
     return {
         path.stem: re.sub(r";\s*$", "", path.read_text())
-        for path in root.rglob("*.sql")
-        if not path.parent.name.endswith(".yml")
+        for path in root.rglob("*.*")
+        if path.suffix in (".sql", ".py") and not path.parent.name.endswith(".yml")
     }
+
+
+def create(con: duckdb.DuckDBPyConnection, table: str, code: str) -> None:
+    """A model's table out of what dbt compiled; a Python model is run as dbt-duckdb runs it."""
+    if "def model(" not in code:
+        con.execute(f"create or replace table {table} as {code}")
+        return
+    names: dict = {}
+    exec(code, names)
+    frame = names["model"](names["dbtObj"](lambda relation: con.query(f"from {relation}")), con)  # noqa: F841 by name
+    con.execute(f"create or replace table {table} as from frame")
 
 
 def ancestors(target: Path, *models: str) -> list[str]:

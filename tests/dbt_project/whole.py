@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import duckdb
-import pandas
+from chain import create
 from raw import make_tables
 
 
@@ -29,23 +29,12 @@ def build(compiled: dict[str, str], target: Path, fill, as_of: str) -> duckdb.Du
         for parent in models[name]["depends_on"]["nodes"]:
             run(parent)
         node = models[name]
-        if node["language"] == "python":
-            frame = _python(con, target / "compiled" / "funnel" / node["original_file_path"])  # noqa: F841 read by DuckDB
-            con.execute(f"create table {node['schema']}.{node['name']} as from frame")
-        else:
-            con.execute(f"create table {node['schema']}.{node['name']} as {compiled[node['name']]}")
+        create(con, f"{node['schema']}.{node['name']}", compiled[node["name"]])
         done.add(name)
 
     for name in models:
         run(name)
     return con
-
-
-def _python(con: duckdb.DuckDBPyConnection, path: Path) -> pandas.DataFrame:
-    """What a Python model returns, run as dbt-duckdb runs it: from the file that dbt compiled."""
-    names: dict = {}
-    exec(path.read_text(), names)
-    return names["model"](names["dbtObj"](lambda relation: con.query(f"from {relation}")), con)
 
 
 def records(con: duckdb.DuckDBPyConnection, table: str) -> list[dict]:

@@ -25,6 +25,7 @@ from orchestration import cli, transform
 from orchestration import own_models as own
 from orchestration.home import Home
 from orchestration.publish import file_entry, files_of
+from tests.definitions import let_go
 from tests.e2e.conftest import BEGINNING, DEALS, SEED, Story
 from tests.e2e.product import Product
 
@@ -59,7 +60,9 @@ def place(beginning: Story, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         given = Product(home, sandbox.url).environment()
         os.environ.clear()
         os.environ.update(given)
+        let_go()
         yield Place(Home(home), sandbox.world)
+    let_go()
     os.environ.clear()
     os.environ.update(before)
 

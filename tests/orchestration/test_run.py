@@ -23,6 +23,7 @@ from ingestion.settings import PROJECT_ROOT
 from orchestration import checkup, cli, warehouse
 from orchestration.home import Home
 from orchestration.lock import RunLock
+from tests.definitions import let_go
 from tests.orchestration.receiver import Receiver
 
 GRAPH = Path(__file__).with_name("graph.txt")
@@ -59,7 +60,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         }
         root.mkdir()
         (root / "funnel.yml").write_text("exchange_rates: [ecb]\n")
+        let_go()
         yield Place(root, receiver)
+    let_go()
     os.environ.clear()
     os.environ.update(before)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-CODED = ("deal", "stage", "pipeline", "team", "owner")
+CODED = ("deal", "stage", "pipeline", "team", "owner", "currency")
 """Columns with a key that become a number each, called like this and `_key` in the warehouse."""
 
 
@@ -25,7 +25,7 @@ def coded(histories: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
         )
     columns = histories.query(
         "h",
-        f"select {', '.join(CODED)}, happened_at, amount, close_date, won_month, probability,"
+        f"select {', '.join(CODED)}, happened_at, amount, native_amount as native, close_date, won_month, probability,"
         f" list_position(['open', 'won', 'lost'], kind) - 1 as kind from h {' '.join(joins)}",
     ).fetchnumpy()
     return columns, names

@@ -19,6 +19,7 @@ from forecasting.notes import notes
 from forecasting.periods import PeriodRow, Won, current_periods, each_part, period_columns, vintage_periods
 from forecasting.quotas import Month, month_ahead, running_month, weighted_by
 from forecasting.records import Chunk, as_columns
+from forecasting.said import Money, said_of
 from forecasting.segments import COMPONENTS, Part
 from forecasting.simulation import grid
 from forecasting.spells import Spells
@@ -33,14 +34,16 @@ Quotas = Mapping[tuple[str, int], float]
 
 @dataclass(frozen=True)
 class Warehouse:
-    """Histories by pipeline, the other ways to segment the same rows, the deals' keys by their code, the
-    instant they end at, and of each row the expected close date."""
+    """Histories by pipeline, the other ways to segment the same rows, the deals' keys by their code, the instant they
+    end at, of each row the expected close date and the amount in its own currency, and the stages' keys by code."""
 
     by_pipeline: Histories
     others: dict[str, Histories]
     deals: np.ndarray
     as_of: np.datetime64
     close_date: Times
+    money: Money
+    stages: np.ndarray
 
 
 def forecast_table(
@@ -64,35 +67,38 @@ def forecast_table(
     s = study(w.by_pipeline, last)
     others = {name: regrouped(s, h) for name, h in w.others.items()}
     spells = {name: split.spells for name, split in ({"pipeline": s} | others).items()}
-    chunks = _past_chunks(s, others, last, fiscal_start, w.deals, quotas or {})
+    chunks = _past_chunks(s, others, last, fiscal_start, w, quotas or {})
     del s, others  # the running month has a study of its own
     return as_columns(chunks + current_chunks(w, spells, fiscal_start, quotas or {}))
 
 
 def _past_chunks(
-    s: Study, others: dict[str, Study], last: int, fiscal_start: int, deals: np.ndarray, quotas: Quotas
+    s: Study, others: dict[str, Study], last: int, fiscal_start: int, w: Warehouse, quotas: Quotas
 ) -> list[Chunk]:
-    """Vintages of past month ends, what they are judged by, the odds of owners as each month began, and the odds of
-    each deal at the last of them."""
+    """Vintages of past month ends, what they are judged by, why each differs from the one before, the odds of owners
+    as each month began, and the odds of each deal at the last of them."""
     owners, others = others["owner"], {name: split for name, split in others.items() if name != "owner"}
     of_owners: list[Chunk] = []
+    bridges: list[Chunk] = []
     origins = [o for o in origins_of(s, last) if o > last - ORIGINS]
     vintages, spans = [], []
+    before = None
     for o in origins:  # both at once: a study keeps the deals of one month end only
         vintages += vintage_rows(s, o, "pipeline", others)
         spans += vintage_periods(s, o, fiscal_start, last, {"pipeline": s} | others)
         of_owners += [_weighted(s, owners, o, o), _opening_odds(s, owners, o, quotas)]
+        said = said_of(s, point(s, o), w.money)
+        if before is not None and before.as_of == o - 1:
+            bridges.append(bridge_columns(s, before, said, w.money, w.deals, w.stages))
+        before = said
     chunks = [
         _vintages(vintages),
         _judged(judged_rows(s, vintages, last, others)),
         period_columns(spans, "period"),
         *of_owners,
+        *bridges,
     ]
-    if last not in origins:
-        return chunks
-    now = point(s, last)
-    told = [bridge_columns(s, point(s, last - 1), now, deals)] if has_forecast(s, last - 1) else []
-    return [*chunks, *told, _deal_months(s, last, deals)]
+    return [*chunks, _deal_months(s, last, w.deals)] if last in origins else chunks
 
 
 def read(columns: Mapping[str, Any], names: Mapping[str, np.ndarray], as_of: np.datetime64) -> Warehouse:
@@ -109,7 +115,10 @@ def read(columns: Mapping[str, Any], names: Mapping[str, np.ndarray], as_of: np.
         name: replace(by_pipeline, segment=c[name].astype(np.int64), segments=_texts(names[name]))
         for name in ("team", "owner")
     }
-    return Warehouse(by_pipeline, others, names["deal"], as_of.astype("datetime64[us]"), close)
+    money = Money(c["native"].astype(float), c["currency"].astype(np.int64))
+    return Warehouse(
+        by_pipeline, others, names["deal"], as_of.astype("datetime64[us]"), close, money, names["stage"]
+    )  # fmt: skip
 
 
 def _texts(names: np.ndarray) -> tuple[str, ...]:

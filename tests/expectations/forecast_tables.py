@@ -36,12 +36,16 @@ def columns(h: Histories, as_of: np.datetime64) -> tuple[dict[str, np.ndarray], 
         "pipeline": deal % 2,
         "team": deal % 3,
         "owner": deal % 2,
+        "native": h.amount[known],
+        "currency": np.zeros(len(deal), dtype=np.int64),
     }
     names = {
         "deal": np.array([f"hubspot:{key}" for key in keys]),
         "pipeline": np.array(["p0", "p1"]),
         "team": np.array(["", "t1", "t2"]),
         "owner": np.array(["o0", "o1"]),
+        "stage": np.array([f"s{code}" for code in range(int(h.stage.max()) + 1)]),
+        "currency": np.array(["EUR"]),
     }
     return numbered, names
 

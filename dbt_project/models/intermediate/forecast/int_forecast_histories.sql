@@ -110,6 +110,8 @@ select
     cast({{ converted(
         'standing.amount', 'coalesce(plan_rates.rate, ' ~ rate_of('spot_rates', 'currencies', 'standing.currency') ~ ')'
     ) }} as double) as amount,
+    cast(standing.amount as double) as native_amount,
+    coalesce(standing.currency, '') as currency_key,
     standing.close_date,
     case
         when standing.kind = 'won' then {{ month_of(closing_day('standing.close_date', 'standing.changed_at')) }}

@@ -18,6 +18,7 @@ import struct
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,13 +28,16 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import orjson
 
-from ingestion.sandbox import banks, control, faults, hubspot_errors
+from ingestion.sandbox import banks, control, faults, hubspot_errors, salesforce_errors
 from ingestion.sandbox.hubspot import HubSpot
 from ingestion.sandbox.limits import Limits
 from ingestion.sandbox.options import TOKEN, options_of, world
+from ingestion.sandbox.salesforce import Salesforce
 from ingestion.sandbox.world import World
 
 LONGEST_TARGET = 16_384
+SALESFORCE = "/salesforce"
+"""Path that the Salesforce org is under: SALESFORCE_API_BASE is the server's address with it."""
 
 
 class Sandbox:
@@ -48,12 +52,16 @@ class Sandbox:
         rate: int | None = 190,
         search_rate: int | None = 5,
         daily: int = 650_000,
+        salesforce: Mapping[str, Any] | None = None,
         **behaviour: Any,
     ) -> None:
-        """`latency`: seconds every answer takes at least. `behaviour`: options of HubSpot (scopes, cap, lag …)."""
+        """`latency`: seconds every answer takes at least. `behaviour`: options of HubSpot (scopes, cap, lag …),
+        `salesforce`: those of the Salesforce org over the same world.
+        """
         self.world, self.token, self.latency = world, token, latency
         self.api = HubSpot(world, **behaviour)
         self.shapes = self.api.shapes
+        self.salesforce = Salesforce(world, **(salesforce or {}))
         self.limits, self.faults = Limits(rate, search_rate, daily), faults.Faults()
         self.requests: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
@@ -115,6 +123,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.headers.get("Content-Type") == "application/x-www-form-urlencoded":
+            self._handle({name: values[0] for name, values in parse_qs(raw.decode()).items()})
+            return
         try:
             self._handle(orjson.loads(raw) if raw else {})
         except orjson.JSONDecodeError:
@@ -139,10 +150,15 @@ class Handler(BaseHTTPRequestHandler):
                 self.sandbox.count(self.command, path, status)
                 self._send(status, answer, headers, next((r["kind"] for r in rules if "truncated" in r["kind"]), None))
                 return
-            status, answer = self._answered(path, query, body)
-            headers = {} if path.endswith("/search") else self.sandbox.limits.headers()
+            if path.startswith(SALESFORCE + "/"):
+                status, answer, headers = self._of_salesforce(path.removeprefix(SALESFORCE), query, body)
+            else:
+                status, answer = self._answered(path, query, body)
+                headers = {} if path.endswith("/search") else self.sandbox.limits.headers()
         except hubspot_errors.Refusal as refusal:
             status, answer, headers = refusal.status, refusal.body, refusal.headers
+        except salesforce_errors.SalesforceRefusal as refused:
+            status, answer, headers = refused.status, refused.body, {}
         except Exception as problem:  # noqa: BLE001  a defect of the stand-in must be seen by the test that met it
             status, headers = 500, {}
             answer = hubspot_errors.error(f"defect of the stand-in: {problem!r}", "SANDBOX_DEFECT")
@@ -164,11 +180,21 @@ class Handler(BaseHTTPRequestHandler):
             raise hubspot_errors.limited(policy)
         return self.sandbox.api.answer(self.command, path, query, body)
 
+    def _of_salesforce(self, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any, dict[str, str]]:
+        if len(self.path) + sum(len(name) + len(value) + 4 for name, value in self.headers.items()) > LONGEST_TARGET:
+            return 414, b"<h1>URI Too Long</h1>", {"Content-Type": "text/html"}
+        host = self.sandbox.url + SALESFORCE
+        return self.sandbox.salesforce.answer(self.command, path, query, body, self.headers.get("Authorization"), host)
+
     def _prevented(self, rule: dict[str, Any], path: str) -> bool:
         """Act out a fault that comes before the answer; True when there will be no other answer."""
         kind = rule["kind"]
         refusal, page = faults.refusal(rule), faults.html(rule)
-        if refusal:
+        theirs = salesforce_errors.of_rule(rule) if path.startswith(SALESFORCE + "/") else None
+        if theirs:
+            self.sandbox.count(self.command, path, theirs.status)
+            self._send(theirs.status, theirs.body)
+        elif refusal:
             self.sandbox.count(self.command, path, refusal.status)
             self._send(refusal.status, refusal.body, refusal.headers)
         elif page:
@@ -251,6 +277,7 @@ def main(argv: list[str] | None = None) -> int:
     deals = len(made.view("deals").live)
     took = time.monotonic() - started
     print(f"HubSpot stand-in at {sandbox.url} with {deals} live deals, ready in {took:.1f} s", flush=True)
+    print(f"Salesforce's is {sandbox.url}{SALESFORCE} (SALESFORCE_API_BASE)", flush=True)
     if options.port_file:
         written = Path(str(options.port_file) + ".tmp")
         written.write_text(sandbox.url.rsplit(":", 1)[1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from expectations import figures, parts, thresholds
+from expectations import figures, jumps, parts, thresholds
 from expectations.gate import Facts, Guard, View
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ KEY = ("as_of_month_end", "target_month", "component", "segment_type", "segment"
 FROZEN_SUMS = ("expected_revenue", "p10", "p50", "p90")
 ASKS = {
     "won": figures.WON,
+    "bridge": jumps.TOLD,
     "booked": """select won_month, sum(amount_reporting)::double as amount from marts.fct_won_revenue
         where won_at < {cutoff} and (reversed_at is null or reversed_at >= {cutoff}) group by 1 order by 1""",
     "sources": """select source, coalesce(reached_at >= {cutoff}, false) as is_reached from marts.dim_sources
@@ -48,48 +49,17 @@ def row_rules(frame: pd.DataFrame, facts: Facts) -> list[Any]:
 
 def newest(frame: pd.DataFrame, facts: Facts) -> pd.DataFrame:
     """The company's total of the newest vintage, one row a target month, against what was won and what was said."""
-    import numpy as np
-    import pandas as pd
-
     made = figures.month_number(frame["as_of_month_end"])
     last = float(made.max()) if len(frame) else float("nan")
     out = figures.against_won(frame[made == last], facts, last)
     out["is_calibrated"] = out["is_within_calibration"].astype("boolean").fillna(False).astype(bool)
-    said = [_said(facts, frame, target) for target in pd.to_datetime(out["target_month"])]
-    p50, p90 = (pd.Series([s[name] for s in said], dtype="float64") for name in ("p50", "p90"))
-    p10 = pd.Series([s["p10"] for s in said], dtype="float64")
-    now, floor = out["expected_revenue"].astype("float64"), thresholds.JUMP_FLOOR.value * out["usual"]
-    up, down = ((now - p50) / np.maximum(p90 - p50, floor)), ((p50 - now) / np.maximum(p50 - p10, floor))
-    out["jump"] = up.combine(down, max)
-    out["jump_since_audit"] = out["jump"].where(pd.Series([s["audited"] for s in said], dtype=bool))
-    return out
-
-
-def _said(facts: Facts, frame: pd.DataFrame, target: pd.Timestamp) -> dict[str, Any]:
-    """p10, p50, p90 that the last accepted audit saw for a target month, else those of the vintage before this one."""
-    import pandas as pd
-
-    if accepted := figures.accepted(facts, target):
-        return {**accepted, "audited": True}
-    made = figures.month_number(frame["as_of_month_end"])
-    before = frame[
-        (made == made.max() - 1) & (frame["segment_type"] == "all") & (frame["component"] == "total")
-        & (pd.to_datetime(frame["target_month"]) == target)
-    ]  # fmt: skip
-    row = before.iloc[0] if len(before) else dict.fromkeys(("p10", "p50", "p90"))
-    return {**{name: row[name] for name in ("p10", "p50", "p90")}, "audited": False}
+    return jumps.against_before(out, frame, facts)
 
 
 def newest_rules(frame: pd.DataFrame, facts: Facts) -> list[Any]:
-    jump = thresholds.JUMP
     return [
         *figures.band_rules(),
-        parts.between("jump", "jumps_are_explained",
-                      "the newest vintage lies in the interval that a month had before, half as wide again at most",
-                      *jump.warn, severity="warn"),
-        parts.between("jump_since_audit", "jump_is_possible",
-                      f"a month's total lies at most {jump.refuse[1]:g} half intervals from what was last accepted",
-                      *jump.refuse, history=True),
+        *jumps.rules(),
         parts.holds("is_calibrated", "intervals_hold",
                     "60 to 95 % of what came lay between p10 and p90 (else published and marked: read them as wider)",
                     "warn"),
@@ -169,7 +139,7 @@ GUARD = Guard(
     key=KEY,
     views=(
         View("rows", KEY, rows, row_rules),
-        View("newest", ("target_month",), newest, newest_rules),
+        View("newest", ("target_month", "what"), newest, newest_rules),
         View("inputs", ("what",), inputs, input_rules),
         View("frozen", ("as_of_month_end",), frozen, frozen_rules),
     ),

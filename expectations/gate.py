@@ -70,10 +70,10 @@ class Guard:
 
     def fingerprint(self) -> str:
         """Changes when the rules do, so that an unchanged table is audited again under new rules."""
-        from expectations import figures, parts, thresholds
+        from expectations import figures, jumps, parts, thresholds
 
         own = inspect.getmodule(self.views[0].derive) or inspect
-        source = "".join(inspect.getsource(module) for module in (own, parts, figures, thresholds))
+        source = "".join(inspect.getsource(module) for module in (own, parts, figures, jumps, thresholds))
         return hashlib.sha256(f"{self.table} {source}".encode()).hexdigest()[:12]
 
 

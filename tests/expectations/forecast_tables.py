@@ -68,7 +68,10 @@ def tables() -> tuple[Frames, dict[str, Facts]]:
         "actual_revenue_monthly": actual,
         "mart_open_deals": _odds(made[made["record"] == "outlook"]),
     }  # fmt: skip
-    return {name: frame.reset_index(drop=True) for name, frame in frames.items()}, _facts(frames, won)
+    told = made[(made["record"] == "bridge") & (made["as_of_month"] == pd.Timestamp(LAST))]
+    by_cause = told.groupby(["target_month", "method"], as_index=False).agg(amount=("forecast", "sum"))
+    facts = _facts(frames, won, by_cause.rename(columns={"method": "cause"}).assign(deal_key=None))
+    return {name: frame.reset_index(drop=True) for name, frame in frames.items()}, facts
 
 
 def _month_end(frame: pd.DataFrame) -> pd.Series:
@@ -118,7 +121,7 @@ def _odds(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[["deal_key", *names]].rename(columns=names)
 
 
-def _facts(frames: Frames, won: pd.DataFrame) -> dict[str, Facts]:
+def _facts(frames: Frames, won: pd.DataFrame, bridge: pd.DataFrame) -> dict[str, Facts]:
     by_month = won.groupby("month", as_index=False).agg(wins=("amount", "size"), amount=("amount", "sum"))
     by_month = by_month.rename(columns={"month": "won_month"})
     through = by_month[by_month["won_month"] <= pd.Timestamp(LAST)]
@@ -128,7 +131,7 @@ def _facts(frames: Frames, won: pd.DataFrame) -> dict[str, Facts]:
     nothing = pd.DataFrame({"what": []})
     asked = {
         "forecast_monthly": {
-            "won": through, "booked": through, "counts": nothing, "rates": nothing, "quotas": nothing,
+            "won": through, "booked": through, "counts": nothing, "rates": nothing, "quotas": nothing, "bridge": bridge,
             "sources": pd.DataFrame({"source": ["hubspot"], "is_reached": [True]}),
         },
         "forecast_current": {"won": through, "booked": by_month},

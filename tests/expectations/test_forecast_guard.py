@@ -111,6 +111,7 @@ FIGURES: list[tuple[str, Mutation]] = [
 CASES: dict[str, list[tuple[str, Mutation]]] = {
     "forecast_monthly": [
         *FIGURES,
+        ("stays_in_its_interval", times(8, *MONEY, **TOTAL)),
         ("jumps_are_explained", times(8, *MONEY, **TOTAL)),
         ("jump_is_possible", times(100, *MONEY, **TOTAL)),
         ("intervals_hold", put("is_within_calibration", False, **TOTAL)),
@@ -161,7 +162,7 @@ CASES: dict[str, list[tuple[str, Mutation]]] = {
     ],
 }  # fmt: skip
 WARNS = {
-    "usual_size", "booked_is_won", "jumps_are_explained", "intervals_hold", "quotas_are_in_force",
+    "usual_size", "booked_is_won", "stays_in_its_interval", "intervals_hold", "quotas_are_in_force",
     "actual_is_as_published", "mart_open_deals.odds_are_there",
 }  # fmt: skip
 FREEZES = {"sources_reach_past_the_month", "counts_are_explained", "rates_are_there"}
@@ -194,17 +195,70 @@ def test_with_no_win_ever_empty_tables_are_accepted(name: str) -> None:
     assert broken(GUARDS[name], frames[name].iloc[:0], replace(facts[name], tables=nothing)) == {}
 
 
-def test_a_first_audit_compares_vintages_but_never_refuses_a_jump() -> None:
+def raised(by: float, **causes: float) -> tuple[pd.DataFrame, Facts]:
+    """January's total of the newest vintage is higher by so many halves of the interval it had; the bridge says what
+    it said, and beside it these causes, in the same unit."""
+    frame, known = tables()[0]["forecast_monthly"].copy(), audited("forecast_monthly")
+    january = (
+        (frame["target_month"] == "2024-01-01") & (frame["component"] == "total") & (frame["segment_type"] == "all")
+    )
+    before = frame[january & (frame["as_of_month_end"] == "2023-10-31")].iloc[0]
+    now = which(frame, **TOTAL) & january
+    half = before["p90"] - before["p50"]
+    told = known.tables["bridge"]
+    mine = told["target_month"] == pd.Timestamp("2024-01-01")
+    rest = before["p50"] + by * half - frame.loc[now, "expected_revenue"].iloc[0]
+    frame.loc[now, list(MONEY)] += rest
+    rows = [{"target_month": pd.Timestamp("2024-01-01"), "cause": cause, "amount": part * rest, "deal_key": deal}
+            for (cause, part), deal in zip(causes.items(), ("hubspot:7", None), strict=False)]  # fmt: skip
+    assert mine.any()
+    return frame, replace(known, tables={**known.tables, "bridge": pd.concat([told, pd.DataFrame(rows)])})
+
+
+JUMPS = ("stays_in_its_interval", "jumps_are_explained")
+
+
+def test_a_jump_that_the_bridge_does_not_tell_is_refused_until_somebody_accepts_it() -> None:
+    frame, facts = raised(3.0)
+    found = broken(GUARDS["forecast_monthly"], frame, facts, *JUMPS)
+    assert {name: finding.severity for name, finding in found.items()} == {
+        "stays_in_its_interval": "warn", "jumps_are_explained": "refuse",
+    }  # fmt: skip
+    refusal = found["jumps_are_explained"]
+    assert (refusal.failing_rows, refusal.is_history) == (1, True)
+    assert "target_month 2024-01-01" in str(refusal)
+    accepted = replace(facts, history=GUARDS["forecast_monthly"].profile(frame))
+    assert set(broken(GUARDS["forecast_monthly"], frame, accepted, *JUMPS)) == {"stays_in_its_interval"}
+
+
+def test_a_jump_by_a_new_whale_and_a_rate_passes_and_warns_with_its_causes() -> None:
+    frame, facts = raised(3.0, new_deals=0.75, fx=0.25)
+    found = broken(GUARDS["forecast_monthly"], frame, facts, *JUMPS)
+    assert {name: finding.severity for name, finding in found.items()} == {"stays_in_its_interval": "warn"}
+    (row,) = found["stays_in_its_interval"].sample
+    assert re.match(r"new_deals \+[\d,]+ \(most by hubspot:7\), fx \+[\d,]+, ", row["what"])
+
+
+def test_a_jump_by_what_the_method_learned_is_refused_and_the_end_of_a_cold_start_is_not() -> None:
+    frame, facts = raised(3.0, probabilities=1.0)
+    assert set(broken(GUARDS["forecast_monthly"], frame, facts, *JUMPS)) == set(JUMPS)
+    few = raised(3.0, new_deals=0.75, probabilities=0.25)
+    assert set(broken(GUARDS["forecast_monthly"], *few, *JUMPS)) == {"stays_in_its_interval"}
+    frame.loc[frame["as_of_month_end"] == "2023-10-31", "method_version"] = "landmark-1-cold"
+    assert set(broken(GUARDS["forecast_monthly"], frame, facts, *JUMPS)) == {"stays_in_its_interval"}
+
+
+def test_a_first_audit_compares_vintages_and_has_nothing_accepted() -> None:
     frame, facts = tables()[0]["forecast_monthly"].copy(), tables()[1]["forecast_monthly"]
     times(100, *MONEY, **TOTAL)(frame, facts)
-    found = broken(GUARDS["forecast_monthly"], frame, facts, "jumps_are_explained", "jump_is_possible")
-    assert {name: finding.severity for name, finding in found.items()} == {"jumps_are_explained": "warn"}
+    found = broken(GUARDS["forecast_monthly"], frame, facts, *JUMPS, "jump_is_possible")
+    assert set(found) == set(JUMPS)
 
 
 def test_an_upheaval_that_was_accepted_once_is_what_the_next_audit_compares_with() -> None:
     frame, facts = tables()[0]["forecast_monthly"].copy(), audited("forecast_monthly")
     times(100, *MONEY, **TOTAL)(frame, facts)
-    rules = ("possible_size", "jump_is_possible")
+    rules = ("possible_size", "jump_is_possible", "jumps_are_explained")
     first = broken(GUARDS["forecast_monthly"], frame, facts, *rules)
     assert set(first) == set(rules)
     assert all(finding.is_history for finding in first.values())

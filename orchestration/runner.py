@@ -238,6 +238,7 @@ def log_to(home: Home) -> None:
     """Our own log file, with tracebacks; nothing of it reaches the terminal."""
     logger = logging.getLogger("funnel")
     if not logger.handlers:
+        home.log.parent.mkdir(parents=True, exist_ok=True)  # a home in which nothing was run yet
         handler = logging.handlers.RotatingFileHandler(home.log, maxBytes=5_000_000, backupCount=3, encoding="utf-8")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         logger.addHandler(handler)

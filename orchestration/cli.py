@@ -84,13 +84,15 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     run = _add(commands, "run", _run, "extract what changed, build, audit and publish",
-               "funnel run\n  funnel run --source hubspot --full\n  funnel run --as-of 2026-03-31")  # fmt: skip
+               "funnel run\n  funnel run --source hubspot --full\n  funnel run --as-of 2026-03-31\n"
+               "  funnel run --as-of 2026-03-31 --known-at 2026-04-10T00:00")  # fmt: skip
     run.add_argument("--source", action="append", default=[], metavar="NAME",
                      help="extract this connection only (repeatable); the others keep what they have")  # fmt: skip
     run.add_argument("--full", action="store_true", help="read everything again, not only what changed")
     run.add_argument("--as-of", metavar="INSTANT",
                      help="a date (its end, in the reporting time zone) or an ISO instant (events strictly before it "
                      "count); default: now. Never narrows what is extracted")  # fmt: skip
+    cli_close.known_at(run)
     _publishing(run)
 
     publish = _add(commands, "publish", _publish, "audit and publish the warehouse as it stands, without extracting",
@@ -168,9 +170,14 @@ def _publishing(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from orchestration import runner
+    from orchestration.errors import WrongUse
     from orchestration.progress import reporter
     from orchestration.session import Request
 
+    if options.known_at:
+        return cli_close.reproduce(options)
+    if options.out:
+        raise WrongUse("--out goes with --known-at only.", "A run writes to FUNNEL_HOME.")
     settings = _settings(tell=True)
     request = Request(tuple(options.source), options.full, options.as_of, options.publish, tuple(options.accept))
     with reporter(options.json) as tell:

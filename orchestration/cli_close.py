@@ -1,4 +1,4 @@
-"""The command `funnel close` of the console script."""
+"""The command `funnel close` of the console script, and `funnel run --known-at`, which makes a vintage again."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import getpass
 import json
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 
@@ -40,3 +41,29 @@ def _close(options: argparse.Namespace) -> int:
                               dry_run=options.dry_run, say=tell.say)  # fmt: skip
     print(json.dumps(found, ensure_ascii=False, default=str) if options.json else closing.text(found))
     return int(found["code"])
+
+
+def known_at(run: argparse.ArgumentParser) -> None:
+    """Add to `funnel run` what makes it show the past as it was known."""
+    run.add_argument("--known-at", metavar="INSTANT",
+                     help="build from what had landed by then, as a run of then would have: nothing is extracted and "
+                     "`current` stays; without --as-of as of the same instant")  # fmt: skip
+    run.add_argument("--out", type=Path, metavar="DIR",
+                     help="with --known-at: write the tables there (a folder that is new or empty) instead of a "
+                     "release")  # fmt: skip
+
+
+def reproduce(options: argparse.Namespace) -> int:
+    """`funnel run --known-at`. Errors: WrongUse where it is asked to extract or publish as well."""
+    from orchestration import reproduce, shape
+    from orchestration.errors import WrongUse
+    from orchestration.progress import reporter
+
+    if options.source or options.full or options.publish or options.accept:
+        raise WrongUse(
+            "--known-at goes with --as-of and --out only.", "It shows the past: it neither extracts nor publishes."
+        )
+    with reporter(options.json) as tell:
+        done = reproduce.reproduce(shape.load(), options.as_of, options.known_at, options.out, say=tell.say)
+    print(json.dumps(done, ensure_ascii=False) if options.json else done["message"])
+    return int(done["code"])

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from orchestration.errors import WrongUse
 
 
-def parse_as_of(text: str | None, timezone: str, now: datetime) -> datetime:
-    """The as-of instant in UTC; `now` where nothing is asked.
+def parse_as_of(text: str | None, timezone: str, now: datetime, option: str = "--as-of") -> datetime:
+    """The as-of instant in UTC; `now` where nothing is asked. `option`: whose text it is, for errors.
 
     Errors: WrongUse where the text is neither date nor instant, or lies after the wall clock.
     """
@@ -24,12 +24,12 @@ def parse_as_of(text: str | None, timezone: str, now: datetime) -> datetime:
             instant = instant if instant.tzinfo else instant.replace(tzinfo=zone)
     except ValueError:
         raise WrongUse(
-            f"--as-of '{text}' is neither a date nor an instant.",
+            f"{option} '{text}' is neither a date nor an instant.",
             "Write 2026-03-31 (its end, in the reporting time zone) or 2026-04-01T00:00:00Z.",
         ) from None
     instant = instant.astimezone(UTC)
     if instant > now:
-        raise WrongUse(f"--as-of {text} lies after the wall clock.", valid_range(None, now))
+        raise WrongUse(f"{option} {text} lies after the wall clock.", valid_range(None, now))
     return instant
 
 

@@ -3,6 +3,7 @@ windows, with a clock that moves on or back, and with another configuration."""
 
 import itertools
 import shutil
+from datetime import datetime
 
 import duckdb
 import pytest
@@ -26,6 +27,7 @@ TABLES = (
     "marts.dim_stages",
     "marts.dim_stages_history",
     "marts.dim_pipelines",
+    "intermediate.int_forecast_histories",
 )
 
 
@@ -67,7 +69,7 @@ def after(dbt, tmp_path_factory):
     folder = tmp_path_factory.mktemp("steps")
     path, copy = folder / "steps.duckdb", folder / "warehouse.duckdb"
     make_warehouse(path).close()
-    models = [f"+{table.split('.')[1]}" for table in TABLES if table.startswith("marts")]
+    models = [f"+{table.split('.')[1]}" for table in TABLES if table.startswith("marts") or "forecast" in table]
     order, compiled, found = [], {}, {}
     for name, (step, as_of) in STEPS.items():
         with duckdb.connect(str(path)) as con:
@@ -104,3 +106,14 @@ def test_every_step_changes_what_it_is_about(after):
         changed = [table for table in TABLES[6:9] if marts[before][table] != marts[now][table]]
         assert changed, now
     assert marts["other_home"]["marts.fct_pipeline_month_end"] != marts["fourth"]["marts.fct_pipeline_month_end"]
+
+
+def test_a_past_month_end_is_seen_alike_before_and_after_a_merge(after):
+    """What the forecast learns from is cut at as_of and not else: nobody knew then which deal was to be merged away."""
+    histories = {name: incremental["intermediate.int_forecast_histories"] for name, (incremental, _) in after.items()}
+    seam = datetime(2026, 6, 10, 9)  # noqa: DTZ001 local to the reporting time zone, as happened_at is
+    before, later = histories["before_the_merge"], histories["reconfigured"]
+    assert [row for row in later if row[1] < seam and row[0] == "hubspot:9"] != []
+    assert {row[3] for row in later if row[0] == "hubspot:9" and row[1] >= seam} == {"lost"}
+    # the category of a stage was changed between the two: that is no event and counts for the past as well
+    assert [row[:3] for row in later if row[1] < seam] == [row[:3] for row in before]

@@ -1,16 +1,31 @@
 -- One row per deal and instant before as_of at which its stage, amount, close date or team changed, or at which it was
--- deleted or restored: what the forecast learns from. Times are local to the reporting time zone. Amounts are at the
+-- deleted, restored or merged away: what the forecast learns from. A deal that was merged away later was there before,
+-- as month ends knew it; from the merge on it is lost. Times are local to the reporting time zone. Amounts are at the
 -- plan rate, else at the rate of the row's day, so that no later rate is seen; what cannot be converted is null.
 with
 
+merged as (
+    select loser_deal_key as deal_key, merged_at
+    from {{ ref('int_merges') }}
+),
+
+stays as (
+    select deal_key, source, entered_at, visit_number, pipeline_key, to_stage_key as stage_key
+    from {{ ref('fct_stage_transitions') }}
+    union all
+    select
+        stays.deal_key, stays.source, stays.entered_at, stays.visit_number, stays.pipeline_key, stays.stage_key
+    from {{ ref('int_stage_visits') }} as stays
+    inner join merged on stays.deal_key = merged.deal_key and stays.entered_at < merged.merged_at
+),
+
 visits as (
     select
-        transitions.deal_key, transitions.source, transitions.entered_at, transitions.visit_number,
-        transitions.pipeline_key, transitions.to_stage_key as stage_key,
+        stays.*,
         coalesce(stages.stage_category, 'unknown') as stage_category,
         stages.probability
-    from {{ ref('fct_stage_transitions') }} as transitions
-    left join {{ ref('dim_stages') }} as stages on transitions.to_stage_key = stages.stage_key
+    from stays
+    left join {{ ref('dim_stages') }} as stages on stays.stage_key = stages.stage_key
 ),
 
 -- delivering what was sold does not end the win (as in fct_won_revenue)
@@ -44,6 +59,9 @@ deletions as (
     select deal_key, restored_at as changed_at, false as is_deleted
     from {{ ref('int_deal_deletions') }}
     where restored_at is not null
+    union all
+    select deal_key, merged_at as changed_at, true as is_deleted
+    from merged
 ),
 
 -- edits before stages and deletions after them, where all happen at one instant
@@ -79,7 +97,13 @@ filled as (
         {%- if not loop.last %},{% endif %}
         {%- endfor %}
     from changes
-    where changed_at < {{ as_of() }}
+    where
+        changed_at < {{ as_of() }}
+        and not exists (
+            select 1
+            from merged
+            where merged.deal_key = changes.deal_key and changes.changed_at > merged.merged_at
+        )
 ),
 
 standing as (

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ingestion.settings import Settings
-from orchestration import vintages
+from orchestration import forecast_state, vintages
 from orchestration.alerts import Book
 from orchestration.hold import Hold, is_forgetting_unfinished, read_hold
 from orchestration.home import Home, read_json
@@ -35,6 +35,7 @@ def collect(settings: Settings) -> dict[str, Any]:
         "rejected_records": _rejected(current) if manifest else [],
         "stages": stages(current) if manifest else [],
         "stage_changes": _stage_changes(settings, current) if manifest else None,
+        "forecast": forecast_state.collect(current, last_run) if manifest else None,
         "vintages": vintages.summary(home),
         "alerts": [{"since": a["since"], **a["alert"], "members": a["members"]} for a in Book(home).open.values()],
         "last_run": {k: last_run.get(k) for k in ("code", "outcome", "message", "finished", "as_of", "warnings")}
@@ -167,6 +168,7 @@ def text(status: dict[str, Any]) -> str:
         lines += _told_changes(status.get("stage_changes"))
     else:
         lines.append("published    nothing yet: `funnel run`, or `funnel demo` without a portal")
+    lines += forecast_state.told(status.get("forecast"))
     lines += vintages.told(status.get("vintages"))
     lines += [f"alert        since {_short(alert['since'])}: {alert['title']}" for alert in status["alerts"]]
     if run := status["last_run"]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -21,10 +21,11 @@ from forecasting.backtest import default_origins, judged_rows, vintage_rows
 from forecasting.histories import WON, Histories, month_number, month_of, month_start
 from forecasting.intervals import LEVELS
 from forecasting.periods import PeriodRow, vintage_periods
+from forecasting.running import DAYS, days_judged
 from forecasting.scores import Summary
 from forecasting.study import Study, study
 from forecasting.vintage import point, quantiles
-from orchestration.backtest import BANDS, measures
+from orchestration.backtest import BANDS, RUNNING, measures
 from orchestration.transitions_file import read_transitions
 
 ROOT = Path(__file__).parents[1]
@@ -46,7 +47,8 @@ TIMED_ORIGINS = 30
 class Case:
     """One world or data set. measures: by method and band; floor: WAPE no method gets much below; gap: largest
     relative difference between a vintage of data cut at its month end and the same asked of the whole data; spans:
-    quarters, years and runs of months that are over."""
+    quarters, years and runs of months that are over; running: origins inside a month (DAYS), by day and for all days
+    together ("all"), by band."""
 
     name: str
     group: str
@@ -57,6 +59,7 @@ class Case:
     floor: float
     gap: float
     spans: tuple[PeriodRow, ...] = ()
+    running: dict[str, dict[str, Summary]] = field(default_factory=dict)
 
     def ratio(self, band: str, *methods: str) -> float:
         """WAPE over the lowest WAPE of those methods."""
@@ -135,7 +138,16 @@ def case(name: str, group: str, s: Study, origins: range, last: int) -> Case:
         name, group, len(np.unique(s.histories.deal)), float(wins), len(origins), measures(judged),
         float(0.8 * np.sqrt((1 + variation**2) / wins)), cut_gap(s, origins[len(origins) // 2]),
         tuple(row for o in origins for row in vintage_periods(s, o, 1, last) if row.period.last <= last),
+        inside_months(s, origins, last),
     )  # fmt: skip
+
+
+def inside_months(s: Study, months: range, last: int) -> dict[str, dict[str, Summary]]:
+    """Measures of the origins on DAYS of those months, by day and of all days together."""
+    judged = days_judged(s.histories, s.spells, months, last)
+    by_day = measures(judged)
+    together = measures(replace(row, method="all") for row in judged)
+    return {f"day {day}": by_day[f"funnel_day_{day}"] for day in DAYS} | together
 
 
 def cut_gap(s: Study, as_of: int) -> float:
@@ -183,6 +195,8 @@ def figures_to_reach(cases: list[Case], time_taken: tuple[int, float]) -> list[L
             upto(c.name, "WAPE ÷ best simple", bounds[c.name], [c], *SIMPLE)
     for band in BANDS:
         found += _calibration_lines(generated, band)
+    for band in RUNNING | BANDS:
+        found += _running_lines(generated, band)
     gap = max(c.gap for c in cases)
     found.append(Line("any", "data cut at T against as_of T", "all", "1e-9", f"{gap:.1e}", gap <= 1e-9))
     for band in BANDS:
@@ -198,16 +212,29 @@ def figures_to_reach(cases: list[Case], time_taken: tuple[int, float]) -> list[L
     return found
 
 
+def _running_lines(generated: list[Case], band: str) -> list[Line]:
+    coverage = [c.running["all"][band].coverage for c in generated if c.running]
+    if not coverage:
+        return []
+    return [
+        Line("all worlds, days 5, 10, 15, 20", "coverage of p10–p90, pooled (each)", band, "75–86 (60–95)",
+             *_held(coverage))
+    ]  # fmt: skip
+
+
+def _held(coverage: list[float]) -> tuple[str, bool]:
+    pooled, low, high = float(np.mean(coverage)), min(coverage), max(coverage)
+    return f"{pooled:.1%} ({low:.0%}–{high:.0%})", 0.75 <= pooled <= 0.86 and low >= 0.60 and high <= 0.95
+
+
 def _calibration_lines(generated: list[Case], band: str) -> list[Line]:
     mine = [c.measures["funnel"][band] for c in generated]
-    coverage = [m.coverage for m in mine]
-    pooled, low, high = (float(np.mean(v)) for v in (coverage, [m.below for m in mine], [m.above for m in mine]))
+    low, high = (float(np.mean(v)) for v in ([m.below for m in mine], [m.above for m in mine]))
     bias, bound = float(np.mean([m.bias for m in mine])), 0.05 if band == NEAR else 0.10
-    inside = 0.75 <= pooled <= 0.86 and min(coverage) >= 0.60 and max(coverage) <= 0.95
     tails = all(0.05 <= tail <= 0.15 for tail in (low, high))
     return [
         Line("all worlds", "coverage of p10–p90, pooled (each)", band, "75–86 (60–95)",
-             f"{pooled:.1%} ({min(coverage):.0%}–{max(coverage):.0%})", inside),
+             *_held([m.coverage for m in mine])),
         Line("all worlds", "below p10, above p90", band, "5–15 %", f"{low:.1%}, {high:.1%}", tails),
         Line("all worlds", "bias, pooled", band, f"± {bound:.0%}", f"{bias:+.1%}", abs(bias) <= bound),
     ]  # fmt: skip

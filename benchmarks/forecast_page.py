@@ -8,6 +8,8 @@ import numpy as np
 
 from benchmarks.forecast import BANDS, Case, Line
 from forecasting.periods import PeriodRow
+from forecasting.running import DAYS
+from forecasting.scores import Summary
 
 HEAD = """# How good the forecast is
 
@@ -22,6 +24,14 @@ simple" is the lowest afterwards of naive, mean of 3, 6, 12 months and seasonal 
   probability would still err by: a figure far below it would be a leak.
 """
 
+RUNNING_HEAD = [
+    "## The running month",
+    "",
+    "`forecast_current` as it would have been made as day 5, 10, 15 and 20 of each month began: how often what came",
+    "lay between p10 and p90, in the running month (in brackets its WAPE, what was won by then included), and of all",
+    "days together in the months after it.",
+    "",
+]
 SPANS = [
     "## Quarters, years and runs of months",
     "",
@@ -43,7 +53,7 @@ def page(cases: Sequence[Case], lines: Sequence[Line], seeds: Sequence[int]) -> 
         "## Figures to reach", "", *_reached(lines), "", *_missed(lines), *_floor(cases),
         *(text for band in BANDS for text in (f"## Months {band}, WAPE by method", "", *_methods(cases, band), "")),
         *(text for band in BANDS for text in (f"## Months {band}, the forecast itself", "", *_own(cases, band), "")),
-        *_spans(cases),
+        *_running(cases), *_spans(cases),
     ])  # fmt: skip
 
 
@@ -101,6 +111,21 @@ def _own(cases: Sequence[Case], band: str) -> list[str]:
             f"{mine.below:.0%} | {mine.above:.0%} | {mine.pinball:,.0f} | {mine.pinball / simple:.2f} |"
         )
     return head + rows
+
+
+def _running(cases: Sequence[Case]) -> list[str]:
+    mine = {c.name: _running_cells(c.running) for c in cases if c.running}
+    if not mine:
+        return []
+    columns = [*(f"day {day}" for day in DAYS), "all days", *(f"months {band}" for band in BANDS)]
+    return [*RUNNING_HEAD, "| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"] + [
+        f"| {name} | " + " | ".join(cells) + " |" for name, cells in mine.items()
+    ] + [""]  # fmt: skip
+
+
+def _running_cells(running: dict[str, dict[str, Summary]]) -> list[str]:
+    now = [running[f"day {day}"]["0"] for day in DAYS] + [running["all"]["0"]]
+    return [f"{m.coverage:.0%} ({m.wape:.2f})" for m in now] + [f"{running['all'][b].coverage:.0%}" for b in BANDS]
 
 
 def _spans(cases: Sequence[Case]) -> list[str]:

@@ -55,7 +55,7 @@ def world(kind: str, seed: int) -> Histories:
     dues = np.where(np.isnan(due), np.datetime64("NaT"), START + np.nan_to_num(due).astype(int))
     close = np.where(np.isnan(due), NO_MONTH, month_of(dues.astype("datetime64[us]")))
     return histories(deal.astype(int), times, stage.astype(int), state.astype(int), amount, close,
-                     probability=probability)  # fmt: skip
+                     probability=probability, close_date=dues)  # fmt: skip
 
 
 def _rows(kind: Kind, random: np.random.Generator) -> list[tuple[float, ...]]:

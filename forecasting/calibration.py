@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from forecasting.hazards import HORIZONS
@@ -39,9 +41,15 @@ def covered(s: Study, as_of: int) -> tuple[Floats, Floats]:
 def is_within_calibration(s: Study, as_of: int) -> Bools:
     """For each horizon, whether the coverage of its band of horizons (1-3, 4-9) lies in BAND; true while too few
     have matured to tell."""
-    n, inside = covered(s, as_of)
-    good = np.ones(HORIZONS, dtype=bool)
-    for band in (slice(0, 3), slice(3, HORIZONS)):
+    return within_band(*covered(s, as_of), (slice(0, 3), slice(3, HORIZONS)))
+
+
+def within_band(n: Floats, inside: Floats, bands: Iterable[slice]) -> Bools:
+    """For each horizon whether the coverage of its band lies in BAND; true while too few have matured to tell.
+
+    n, inside: by horizon, how many targets and how many of them fell inside their interval."""
+    good = np.ones(len(n), dtype=bool)
+    for band in bands:
         if n[band].max() >= ENOUGH:
             good[band] = BAND[0] <= inside[band].sum() / n[band].sum() <= BAND[1]
     return good

@@ -3,7 +3,7 @@
 Learning needs month ends. For an instant inside a month all histories are moved back by the time since the month
 began, so that the instant falls on a month end; a *shifted* month then runs from its day of one month to the same day
 of the next. What was won of a shifted month before the calendar's month end, on average over the last twelve, says how
-to cut the forecast at the calendar's months again.
+to cut the forecast at the calendar's months again (`running`, which also calibrates it on the same day of past months).
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from forecasting.hazards import HORIZONS
-from forecasting.histories import LOST, WON, Floats, Histories, Times, month_start
+from forecasting.histories import LOST, WON, Floats, Histories
 from forecasting.intervals import at_scores
 from forecasting.segments import Part
 from forecasting.spells import Spells, won_by_month
 
-CUT_MONTHS = 12
-CUT_WORTH = 6.0
-"""Average months' worth of the plain share of days in the share of value won before the month's end."""
+MONTHS = HORIZONS + 1
+"""The running month and the nine after it."""
 
 
 @dataclass(frozen=True)
@@ -41,24 +40,6 @@ def moment(at: np.datetime64) -> Moment:
     return Moment(at, month, at - begun, month - 1)
 
 
-def shares_before_month_end(at: Times, value: Floats, now: Moment) -> float:
-    """Of the value won in the month that follows an instant like `now`, the share before the calendar month's end.
-
-    at, value: wins before `now`. Looks at the same day of the last 12 months, shrunk to the share of days."""
-    days = (month_start(now.month + 1) - now.at) / np.timedelta64(1, "D")
-    plain = float(np.clip(days / 30.4375, 0, 1))
-    before = whole = 0.0
-    for back in range(1, CUT_MONTHS + 1):
-        month = now.month - back
-        start, cut, end = month_start(month) + now.shift, month_start(month + 1), month_start(month + 1) + now.shift
-        if end > now.at:
-            continue
-        before += float(value[(at >= start) & (at < cut)].sum())
-        whole += float(value[(at >= start) & (at < end)].sum())
-    worth = CUT_WORTH * whole / CUT_MONTHS
-    return float(np.clip((before + worth * plain) / (whole + worth), 0, 1)) if whole > 0 else plain
-
-
 def cut_at_months(values: Floats, share: float) -> Floats:
     """(…, 9) of shifted months → (…, 10) of calendar months 0 … 9; the tenth shifted month is like the ninth.
 
@@ -77,23 +58,22 @@ class Current:
 
 
 def current_of(part: Part, booked: Floats, share: float, scores: Floats) -> Current:
-    """A vintage of shifted months as calendar months. booked: (10) won already, month 0 included; scores: (9, k)
-    calibrated scores of the shifted months."""
+    """A vintage of shifted months as calendar months. booked: (10) won already, month 0 included; scores: (10, k)
+    calibrated scores of the calendar's months."""
     mean = {"booked": booked}
     quantiles = {"booked": np.repeat(booked[:, None], 3, axis=1)}
-    by_month = np.vstack((scores[:1], scores))
     common = np.concatenate((part.shared[:1], part.shared))
-    total, variance = booked.copy(), np.zeros(HORIZONS + 1)
+    total, variance = booked.copy(), np.zeros(MONTHS)
     for component in ("open_pipeline", "new_business"):
         expected = cut_at_months(part.mean[component], share)
         noise = cut_at_months(part.variance[component], share)
         mean[component] = expected
-        quantiles[component] = at_scores(expected, np.sqrt(noise + (common * expected) ** 2), by_month)
+        quantiles[component] = at_scores(expected, np.sqrt(noise + (common * expected) ** 2), scores)
         total, variance = total + expected, variance + noise
     mean["total"] = total
     # what is won already is certain: only the rest varies
     rest = total - booked
-    quantiles["total"] = booked[:, None] + at_scores(rest, np.sqrt(variance + (common * rest) ** 2), by_month)
+    quantiles["total"] = booked[:, None] + at_scores(rest, np.sqrt(variance + (common * rest) ** 2), scores)
     return Current(mean, quantiles)
 
 

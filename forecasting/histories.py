@@ -5,7 +5,7 @@ A *month* is an integer, year * 12 + month - 1, in the reporting time zone; `NO_
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +54,8 @@ class Histories:
     stage: code of the stage then entered or kept; kind: OPEN, WON or LOST (void and deleted count as LOST);
     amount: money as known from then on, NaN where unknown; close_month: month of the expected close date as known
     from then on, NO_MONTH where there is none; revenue_month: month a won row's revenue belongs to;
-    segment: code of the deal's segment from then on; probability: the CRM's own, NaN where it gives none.
+    segment: code of the deal's segment from then on; probability: the CRM's own, NaN where it gives none;
+    close_date: the expected close date to the day, NaT where there is none (only `shifted` looks at it).
     """
 
     deal: Ints
@@ -66,6 +67,7 @@ class Histories:
     revenue_month: Ints
     segment: Ints
     probability: Floats
+    close_date: Times
     segments: tuple[str, ...] = ("all",)
 
     def __len__(self) -> int:
@@ -101,8 +103,13 @@ class Histories:
         return Histories(
             self.deal[mask], self.at[mask], self.stage[mask], self.kind[mask], self.amount[mask],
             self.close_month[mask], self.revenue_month[mask], self.segment[mask], self.probability[mask],
-            self.segments,
+            self.close_date[mask], self.segments,
         )  # fmt: skip
+
+    def shifted(self, shift: np.timedelta64) -> Histories:
+        """Everything moved back by a time; revenue then belongs to the month of the win itself."""
+        at = self.at - shift
+        return replace(self, at=at, close_month=month_of(self.close_date - shift), revenue_month=month_of(at))
 
 
 def histories(
@@ -116,25 +123,29 @@ def histories(
     segment: Ints | None = None,
     probability: Floats | None = None,
     segments: tuple[str, ...] = ("all",),
+    close_date: Times | None = None,
 ) -> Histories:
     """Histories from rows in any order; rows of one deal at one instant keep the order they come in.
 
-    What is not given is: no expected close month, revenue in the month of the row, one segment, no probability.
-    Infinite amounts count as unknown.
+    What is not given is: no expected close month, revenue in the month of the row, one segment, no probability, a close
+    date in the middle of the expected month. Infinite amounts count as unknown.
     """
     order = np.lexsort((at, deal))  # stable
     n = len(deal)
     at = at.astype("datetime64[us]")
     months = month_of(at)
+    expected = np.full(n, NO_MONTH) if close_month is None else close_month
+    middle = np.where(expected == NO_MONTH, np.datetime64("NaT"), month_start(expected) + np.timedelta64(14, "D"))
     return Histories(
         deal[order].astype(np.int64),
         at[order],
         stage[order].astype(np.int64),
         kind[order].astype(np.int64),
         np.where(np.isfinite(amount), amount, np.nan)[order].astype(np.float64),
-        (np.full(n, NO_MONTH) if close_month is None else close_month)[order].astype(np.int64),
+        expected[order].astype(np.int64),
         (months if revenue_month is None else np.where(revenue_month == NO_MONTH, months, revenue_month))[order],
         (np.zeros(n) if segment is None else segment)[order].astype(np.int64),
         (np.full(n, np.nan) if probability is None else probability)[order].astype(np.float64),
+        (middle if close_date is None else close_date.astype("datetime64[us]"))[order],
         segments,
     )

@@ -13,7 +13,7 @@ import numpy as np
 
 from forecasting.histories import Bools, Floats, Ints
 
-PRIOR_VINTAGES = 8.0
+PRIOR_VINTAGES = 16.0
 HALF_LIFE = 24.0
 LEVELS = np.array([0.1, 0.5, 0.9])
 _NORMAL = np.array([NormalDist().inv_cdf((i + 0.5) / 400) for i in range(400)])

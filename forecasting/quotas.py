@@ -66,12 +66,13 @@ def month_ahead(s: Study, p: Point, each: Each) -> Month:
     )  # fmt: skip
 
 
-def running_month(s: Study, p: Point, each: Each, booked: float, share: float) -> Month:
-    """The rest of the running month, of one owner. share: of a shifted month before the calendar's month end."""
+def running_month(s: Study, p: Point, each: Each, booked: float, share: float, scores: Floats) -> Month:
+    """The rest of the running month, of one owner. share: of a shifted month before the calendar's month end; scores:
+    (levels) calibrated ones of the running month, ascending."""
     parts = ("open_pipeline", "new_business")
     mean, variance = (share * sum(figures[c][0] for c in parts) for figures in (each.part.mean, each.part.variance))
     return Month(
-        booked, float(mean), float(variance), float(p.shared[0]), grid(s, p.as_of)[0, ::EVERY],
+        booked, float(mean), float(variance), float(p.shared[0]), scores[::EVERY],
         *_open_deals(s, p, each, share),
     )  # fmt: skip
 

@@ -10,18 +10,18 @@ import numpy as np
 
 from forecasting.backtest import Judged, Row, default_origins, judged_rows, vintage_rows
 from forecasting.bridge import bridge_columns
-from forecasting.calibration import interval_scores, is_within_calibration
-from forecasting.current import Moment, booked_from, current_of, moment, shares_before_month_end, standing_wins
+from forecasting.current import MONTHS, booked_from, current_of, moment, standing_wins
 from forecasting.deals import outlook
 from forecasting.hazards import HORIZONS
-from forecasting.histories import WON, Floats, Histories, Times, histories, month_of
+from forecasting.histories import Floats, Histories, histories, month_of
 from forecasting.notes import notes
 from forecasting.periods import PeriodRow, Won, current_periods, each_part, period_columns, vintage_periods
 from forecasting.quotas import Month, month_ahead, running_month, weighted_by
 from forecasting.records import Chunk, as_columns
+from forecasting.running import is_running_calibrated, running, running_judged, running_months, running_scores, share_at
 from forecasting.said import Money, said_of
 from forecasting.segments import COMPONENTS, Part
-from forecasting.simulation import grid
+from forecasting.simulation import LEVELS as EVEN
 from forecasting.spells import Spells
 from forecasting.study import Study, regrouped, study
 from forecasting.vintage import METHOD, has_forecast, point
@@ -35,13 +35,12 @@ Quotas = Mapping[tuple[str, int], float]
 @dataclass(frozen=True)
 class Warehouse:
     """Histories by pipeline, the other ways to segment the same rows, the deals' keys by their code, the instant they
-    end at, of each row the expected close date and the amount in its own currency, and the stages' keys by code."""
+    end at, of each row the amount in its own currency, and the stages' keys by code."""
 
     by_pipeline: Histories
     others: dict[str, Histories]
     deals: np.ndarray
     as_of: np.datetime64
-    close_date: Times
     money: Money
     stages: np.ndarray
 
@@ -109,16 +108,14 @@ def read(columns: Mapping[str, Any], names: Mapping[str, np.ndarray], as_of: np.
     by_pipeline = histories(
         c["deal"], c["happened_at"], c["stage"], c["kind"], c["amount"].astype(float), month_of(close),
         month_of(c["won_month"].astype("datetime64[us]")), c["pipeline"], c["probability"].astype(float),
-        _texts(names["pipeline"]),
+        _texts(names["pipeline"]), close,
     )  # fmt: skip
     others = {
         name: replace(by_pipeline, segment=c[name].astype(np.int64), segments=_texts(names[name]))
         for name in ("team", "owner")
     }
     money = Money(c["native"].astype(float), c["currency"].astype(np.int64))
-    return Warehouse(
-        by_pipeline, others, names["deal"], as_of.astype("datetime64[us]"), close, money, names["stage"]
-    )  # fmt: skip
+    return Warehouse(by_pipeline, others, names["deal"], as_of.astype("datetime64[us]"), money, names["stage"])
 
 
 def _texts(names: np.ndarray) -> tuple[str, ...]:
@@ -204,20 +201,20 @@ def _odds(month: int, months: dict[str, Month], quotas: Quotas) -> Chunk:
 def current_chunks(
     w: Warehouse, spells: Mapping[str, Spells], fiscal_start: int = 1, quotas: Quotas | None = None
 ) -> list[Chunk]:
-    """forecast_current by segment type, each owner's months, and the outlook of each open deal.
+    """forecast_current by segment type, what the same day of past months said, each owner's months, and the outlook of
+    each open deal.
 
     spells: by segment type, of the histories as they are."""
     now = moment(w.as_of)
-    s = study(_shifted(w.by_pipeline, w, now), now.shifted_as_of)
+    r = running(w.by_pipeline, spells["pipeline"], now)
+    s = r.shifted
     if not has_forecast(s, now.shifted_as_of):
         return []
-    p, scores = point(s, now.shifted_as_of), interval_scores(s, now.shifted_as_of)
-    inside = is_within_calibration(s, now.shifted_as_of).astype(float)
+    p, scores, fine = point(s, now.shifted_as_of), running_scores(r, now.month), running_scores(r, now.month, EVEN)
+    inside, share = is_running_calibrated(r, now.month).astype(float), share_at(r, now.month)
     version = METHOD + ("-cold" if p.is_cold else "")
     same = {"method": "funnel", "method_version": version, "note": notes(s, p)}
-    won = w.by_pipeline.kind == WON
-    share = shares_before_month_end(w.by_pipeline.at[won], np.nan_to_num(w.by_pipeline.amount[won]), now)
-    horizon = np.arange(HORIZONS + 1)
+    horizon = np.arange(MONTHS)
 
     def chunks(record: str, segment_type: str, segment: str, part: Part, booked: Floats) -> Iterator[Chunk]:
         found = current_of(part, booked, share, scores)
@@ -227,7 +224,7 @@ def current_chunks(
                 "record": record, "target_month": now.month + horizon, "horizon_months": horizon,
                 "component": component, "segment_type": segment_type, "segment": segment,
                 "forecast": found.mean[component], "p10": low, "p50": middle, "p90": high,
-                "is_within_calibration": np.concatenate((inside[:1], inside)),
+                "is_within_calibration": inside,
             }  # fmt: skip
 
     histories_of = {"pipeline": w.by_pipeline} | dict(w.others)
@@ -244,16 +241,12 @@ def current_chunks(
         booked = booked_from(mine, now, each.index)
         rows += chunks(record, each.kind, each.name, each.part, booked)
         if record == "owner" and wanted.get((each.name, now.month), 0) > 0:
-            owing[each.name] = running_month(s, p, each, float(booked[0]), share)
+            owing[each.name] = running_month(s, p, each, float(booked[0]), share, fine[0])
         if record == "current":
-            found = current_of(each.part, booked, share, grid(s, now.shifted_as_of))
+            found = current_of(each.part, booked, share, fine)
             spans += current_periods(p, each, found, share, now, fiscal_start, Won(mine, each.index, now.month))
     weighted = _weighted(s, shifted["owner"], now.shifted_as_of, now.month)
-    more = [period_columns(spans, "current_period"), weighted, _odds(now.month, owing, wanted)]
+    past = [month for month in running_months(r, now.month - 1) if month >= now.month - ORIGINS]
+    judged = _judged(running_judged(r, past, now.month - 1, "funnel_current"))
+    more = [period_columns(spans, "current_period"), weighted, _odds(now.month, owing, wanted), judged]
     return [*rows, *more, outlook(s, p, now, w.deals)]
-
-
-def _shifted(h: Histories, w: Warehouse, now: Moment) -> Histories:
-    """The histories moved back so that `now` is a month's end. Close dates move as well; revenue goes by the win."""
-    at = h.at - now.shift
-    return replace(h, at=at, close_month=month_of(w.close_date - now.shift), revenue_month=month_of(at))

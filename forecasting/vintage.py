@@ -14,11 +14,13 @@ from forecasting.open_pipeline import OpenPipeline, open_pipeline
 from forecasting.spells import won_by_month
 from forecasting.study import Study, closed_known, months_of_wins, wins_known
 
-METHOD = "landmark-1"
+METHOD = "landmark-2"
 COLD_MONTHS, COLD_CLOSED = 6, 20
 COLD_WIDENING = 1.25
 MODEL_ERROR = 0.08, 0.015
 """Relative standard error of the whole, and what each further month adds."""
+SHARED = np.asarray(MODEL_ERROR[0] + MODEL_ERROR[1] * (1 + np.arange(HORIZONS)), dtype=np.float64)
+"""Relative standard deviation of what is common to all deals of a month, (9)."""
 CALIBRATION_MONTHS = 36
 """Past month ends whose errors recalibrate the intervals."""
 WARM_UP = 6
@@ -79,10 +81,9 @@ def _point(s: Study, as_of: int) -> Point:
     new = new_business(s, as_of, opened.rhythm, break_rule=not cold)
     open_variance = opened.variance.sum(axis=0)
     new_variance = new.variance + 0.5 * (new.inflow.error * new.revenue) ** 2
-    horizon = 1 + np.arange(HORIZONS)
     return Point(
         as_of, booked(s, as_of), opened, new, opened.revenue.sum(axis=0), new.revenue, np.maximum(open_variance, 0),
-        new_variance, np.asarray(MODEL_ERROR[0] + MODEL_ERROR[1] * horizon, dtype=np.float64), cold,
+        new_variance, SHARED, cold,
     )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from forecasting.histories import (
     month_of,
     month_start,
 )
+from forecasting.running import days_judged
 from forecasting.scores import Summary, summary
 from forecasting.study import Study, study
 from forecasting.tables import read as read_columns
@@ -34,6 +35,8 @@ from orchestration.transitions_file import read_transitions
 CURRENCY = ""
 """Money is in the unit of the input, which a file does not name."""
 BANDS = {"1-3": range(1, 4), "4-9": range(4, 10)}
+RUNNING = {"0": range(0, 1)}
+"""The month that runs at an origin inside a month."""
 FORECAST_FILE, ACCURACY_FILE = "forecast_monthly.csv", "forecast_accuracy_monthly.csv"
 
 
@@ -74,13 +77,15 @@ def backtest_warehouse(path: Path, out: Path, origins: str | None = None) -> Out
 
 
 def backtest(read: Histories, complete: int, out: Path, origins: str | None) -> Outcome:
-    """Vintages and accuracy of histories whose months through `complete` are complete, into `out`."""
+    """Vintages and accuracy of histories whose months through `complete` are complete, into `out`.
+
+    Inside each origin's month the days of forecasting.running.DAYS are origins as well, judged only."""
     chosen, last_complete = _origins(read, complete, origins)
     s = study(read, max(last_complete, chosen[-1] if chosen else last_complete))
     if origins is None:
         chosen = default_origins(s, last_complete)
     rows = [row for as_of in chosen for row in vintage_rows(s, as_of)]
-    judged = judged_rows(s, rows, last_complete)
+    judged = judged_rows(s, rows, last_complete) + days_judged(read, s.spells, chosen, last_complete)
     out.mkdir(parents=True, exist_ok=True)
     _write(out / FORECAST_FILE, FORECAST_COLUMNS, (_forecast_line(row) for row in rows))
     _write(out / ACCURACY_FILE, ACCURACY_COLUMNS, (_accuracy_line(row) for row in judged))
@@ -115,11 +120,11 @@ def _origins(read: Histories, complete: int, asked: str | None) -> tuple[range, 
 
 
 def measures(judged: Iterable[Judged]) -> dict[str, dict[str, Summary]]:
-    """Per method, then per band of horizons, the measures of the company's total."""
+    """Per method, then per band of horizons that it has, the measures of the company's total."""
     found: dict[str, dict[str, Summary]] = {}
     totals = [row for row in judged if row.component == "total" and row.segment_type == "all"]
     for method in dict.fromkeys(row.method for row in totals):
-        for band, horizons in BANDS.items():
+        for band, horizons in (RUNNING | BANDS).items():
             mine = [row for row in totals if row.method == method and row.horizon in horizons]
             if mine:
                 columns = zip(*((r.forecast, r.actual, r.p10, r.p50, r.p90) for r in mine), strict=True)
@@ -209,15 +214,15 @@ def text(found: Outcome) -> str:
     lines = [
         f"{len(found.origins)} origins {found.origins[0]} … {found.origins[-1]}: "
         f"{found.forecast_rows:,} forecast rows, {found.accuracy_rows:,} judged",
-        f"{'method':<18}" + "".join(f"{f'months {band}':>34}" for band in BANDS),
-        f"{'':<18}" + "".join(f"{'WAPE':>10}{'bias':>8}{'in p10-p90':>16}" for _ in BANDS),
+        f"{'method':<18}" + "".join(f"{name:>34}" for name in ("running month", *(f"months {b}" for b in BANDS))),
+        f"{'':<18}" + f"{'WAPE':>10}{'bias':>8}{'in p10-p90':>16}" * 3,
     ]
     for method, bands in found.measures.items():
         cells = (
             f"{m.wape:>10.1%}{m.bias:>+8.1%}{'' if math.isnan(m.coverage) else format(m.coverage, '.0%'):>16}"
             if (m := bands.get(band))
             else f"{'':>34}"
-            for band in BANDS
+            for band in RUNNING | BANDS
         )
         lines.append(f"{method:<18}" + "".join(cells))
     return "\n".join([*lines, *found.notes])

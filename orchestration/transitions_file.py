@@ -53,6 +53,7 @@ def read_transitions(path: Path) -> Histories:
         segment=np.searchsorted(np.array(names), np.array(segments)),
         probability=np.array(probability),
         segments=tuple(names),
+        close_date=np.array(due, dtype="datetime64[us]"),
     )
 
 

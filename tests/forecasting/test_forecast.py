@@ -118,7 +118,7 @@ def test_nothing_won_gives_no_rows_and_few_wins_are_marked_cold():
     some = study(of([*lives, (0, "2026-03-09", 9, "won", 100.0), (4, "2026-05-09", 9, "won", 120.0)]),
                  month_number("2026-05"))  # fmt: skip
     rows = vintage_rows(some, month_number("2026-05"))
-    assert {row.method_version for row in rows} == {"landmark-1-cold"}
+    assert {row.method_version for row in rows} == {"landmark-2-cold"}
     total = next(row for row in rows if row.component == "total" and row.horizon == 1)
     assert 0 <= total.p10 < total.expected < total.p90
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 KEY = ("as_of_month_end", "target_month", "component", "segment_type", "segment", "method")
 SIMPLE = ("naive", "mean_3m", "mean_6m", "mean_12m", "seasonal_naive", "weighted_pipeline", "close_rate")
-METHODS = ("funnel", *SIMPLE, "crm_commit", "management")
+METHODS = ("funnel", "funnel_current", *SIMPLE, "crm_commit", "management")
 ASKS = {
     "actual": """select month, won_amount_now::double as amount from marts.actual_revenue_monthly
         where segment_type = 'all' order by 1""",
@@ -33,7 +33,9 @@ def rows(frame: pd.DataFrame, facts: Facts) -> pd.DataFrame:
     out["_is_known"] = out["method"].isin(METHODS) & said.notna() & came.notna()
     losses = out[["pinball_p10", "pinball_p50", "pinball_p90"]].astype("float64")
     out["_loss"] = losses.min(axis=1)
-    out["_is_judged"] = (out["method"] != "funnel") | (losses.notna().all(axis=1) & out["is_covered"].notna())
+    out["_is_judged"] = ~out["method"].isin(("funnel", "funnel_current")) | (
+        losses.notna().all(axis=1) & out["is_covered"].notna()
+    )
     mine = (out["segment_type"] == "all") & (out["component"] == "total")
     place = [out["as_of_month_end"], out["target_month"]]
     beside = (

@@ -202,9 +202,7 @@ def current_chunks(
     w: Warehouse, spells: Mapping[str, Spells], fiscal_start: int = 1, quotas: Quotas | None = None
 ) -> list[Chunk]:
     """forecast_current by segment type, what the same day of past months said, each owner's months, and the outlook of
-    each open deal.
-
-    spells: by segment type, of the histories as they are."""
+    each open deal. spells: by segment type, of the histories as they are."""
     now = moment(w.as_of)
     r = running(w.by_pipeline, spells["pipeline"], now)
     s = r.shifted

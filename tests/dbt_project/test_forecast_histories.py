@@ -95,3 +95,19 @@ def test_the_warehouse_is_judged_like_a_file(con, tmp_path):
     duckdb.connect(str(empty)).close()
     with pytest.raises(WrongUse, match="no histories yet"):
         backtest_warehouse(empty, tmp_path / "out2")
+
+
+def test_the_running_month_is_judged_on_the_same_day_of_earlier_months(con):
+    """Horizon 0 is the month it was made in; what came is what every other method is judged against."""
+    rows = records(con, "marts.forecast_accuracy_monthly where method = 'funnel_current'")
+    naive = records(con, "marts.forecast_accuracy_monthly where method = 'naive'")
+    actual = {row["target_month"]: row["actual"] for row in naive}
+    made = Counter(f"{row['as_of_month_end']:%Y-%m}" for row in rows)
+    assert made == {f"2026-0{month}": 10 - month for month in range(2, 10)}  # through September, the last whole month
+    for row in rows:
+        assert month_number(f"{row['target_month']:%Y-%m}") == (
+            month_number(f"{row['as_of_month_end']:%Y-%m}") + row["horizon_months"]
+        )
+        assert row["actual"] == actual[row["target_month"]]
+        assert row["error"] == row["forecast"] - row["actual"]
+    assert {row["is_covered"] for row in rows} == {True, False}

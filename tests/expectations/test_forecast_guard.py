@@ -138,6 +138,7 @@ CASES: dict[str, list[tuple[str, Mutation]]] = {
         ("error_is_forecast_less_actual", times(-1, "error", method="funnel")),
         ("losses_not_negative", put("pinball_p90", -5.0, method="funnel")),
         ("intervals_are_judged", put("is_covered", None, method="funnel")),
+        ("intervals_are_judged", put("is_covered", None, method="funnel_current")),
         ("simple_methods_are_beside", lose(method="naive")),
         ("one_actual_a_month", put("actual", 1.0, method="naive")),
         ("actual_is_as_published", times(2, "actual", method="funnel")),

@@ -17,7 +17,9 @@ def case(name: str, group: str, near: float, far: float, coverage: float = 0.8, 
     for method in (*SIMPLE, "weighted_pipeline"):
         wape = {"mean_12m": 0.4, "weighted_pipeline": 1.0}.get(method, 0.5)
         measures[method] = {"1-3": of(wape), "4-9": of(wape)}
-    return Case(name, group, 1000, 30.0, 24, measures, 0.3, gap)
+    days = {f"day {day}": {"0": of(0.01 * day)} for day in (5, 10, 15, 20)}
+    return Case(name, group, 1000, 30.0, 24, measures, 0.3, gap,
+                running=days | {"all": {band: of(0.1) for band in ("0", "1-3", "4-9")}})  # fmt: skip
 
 
 def test_each_line_says_whether_its_bound_is_kept():
@@ -36,8 +38,11 @@ def test_each_line_says_whether_its_bound_is_kept():
     assert lines["any", "data cut at T against as_of T", "all"].met is False
     assert lines["worlds ≥ 25 wins a month", "WAPE ÷ noise floor, lowest", "1-3"].met is False  # 0.2 / 0.3: a leak?
     assert lines["20,000 deals", "seconds, 30 origins × 9 horizons", "all"].met is False
+    running = lines["all worlds, days 5, 10, 15, 20", "coverage of p10–p90, pooled (each)", "0"]
+    assert (running.value, running.met) == ("70.0% (50%–80%)", False)
     text = page(cases, list(lines.values()), (1, 2))
     assert "| steady 2 | 1,000 | 30 | 24 | +2.0% | 50% | 10% | 40% | 4 | 1.00 |" in text
+    assert "| steady 2 | 50% (0.05) | 50% (0.10) | 50% (0.15) | 50% (0.20) | 50% (0.10) | 50% | 50% |" in text
     assert "Missed: WAPE ÷ mean of last 12 on worlds ≥ 25 wins a month, months 4-9" in text
 
 

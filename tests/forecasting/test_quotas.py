@@ -42,7 +42,7 @@ def test_months_of_a_vintage_and_open_pipeline_by_our_own_odds():
     month = month_ahead(s, p, each)
     assert month.mean == pytest.approx(p.total[0])
     assert month.odds(0.5 * p.total[0]) > 0.9 > 0.1 > month.odds(1.8 * p.total[0])
-    half = running_month(s, p, each, 500.0, 0.5)
+    half = running_month(s, p, each, 500.0, 0.5, SCORES)
     assert half.mean == pytest.approx(0.5 * p.total[0])
     assert half.win_share == pytest.approx(0.5 * month.win_share)
     amount = np.nansum(s.panel.amount[s.open_at(as_of)])

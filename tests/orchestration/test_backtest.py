@@ -37,6 +37,7 @@ def test_both_files_cover_origins_months_and_methods(written, tmp_path, capsys):
     assert max(r["target_month"] for r in totals) == "2024-09-01"  # the last vintage stands, judged or not
     assert max(r["target_month"] for r in accuracy) == "2023-12-01"
     assert {r["method"] for r in accuracy} == {
+        *(f"funnel_day_{day}" for day in (5, 10, 15, 20)),
         "funnel", "naive", "mean_3m", "mean_6m", "mean_12m", "seasonal_naive", "weighted_pipeline", "close_rate"
     }  # fmt: skip
     one = next(r for r in accuracy if r["method"] == "naive" and r["as_of_month_end"] == "2023-11-30")
@@ -48,6 +49,10 @@ def test_both_files_cover_origins_months_and_methods(written, tmp_path, capsys):
                 and r["as_of_month_end"] == inside["as_of_month_end"])  # fmt: skip
     covered = float(said["p10"]) <= float(inside["actual"]) <= float(said["p90"])
     assert inside["is_covered"] == str(covered).lower()
+    running = [r for r in accuracy if r["method"] == "funnel_day_20" and r["horizon_months"] == "0"]
+    assert [r["as_of_month_end"] for r in running] == ends
+    assert all(r["target_month"] == r["as_of_month_end"][:8] + "01" for r in running)
+    assert all(float(r["actual"]) == pytest.approx(with_gzip[r["target_month"][:7]]) for r in running)
 
 
 def _won(path):

@@ -1,6 +1,7 @@
 -- One row per month end, target month that has come, component, segment and method: what was said against what came.
 -- Vintages are as they were frozen when the month was closed (origin frozen), else as the forecast's own functions make
--- them of what had happened by their month end (origin backtest, and all simple methods).
+-- them of what had happened by their month end (origin backtest, and all simple methods). Of forecast_current the same
+-- day of earlier months is judged (method funnel_current, of the month as_of_month_end ends).
 with
 
 judged as (

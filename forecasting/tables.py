@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 
 from forecasting.backtest import Judged, Row, default_origins, judged_rows, vintage_rows
-from forecasting.bridge import bridge_columns
 from forecasting.current import MONTHS, booked_from, current_of, moment, standing_wins
 from forecasting.deals import outlook
 from forecasting.hazards import HORIZONS
 from forecasting.histories import Floats, Histories, histories, month_of
 from forecasting.notes import notes
+from forecasting.pairs import Frozen, Names, Pairs
 from forecasting.periods import PeriodRow, Won, current_periods, each_part, period_columns, vintage_periods
 from forecasting.quotas import Month, month_ahead, running_month, weighted_by
 from forecasting.records import Chunk, as_columns
 from forecasting.running import is_running_calibrated, running, running_judged, running_months, running_scores, share_at
-from forecasting.said import Money, said_of
+from forecasting.said import Money
 from forecasting.segments import COMPONENTS, Part
 from forecasting.simulation import LEVELS as EVEN
 from forecasting.spells import Spells
@@ -35,14 +35,14 @@ Quotas = Mapping[tuple[str, int], float]
 @dataclass(frozen=True)
 class Warehouse:
     """Histories by pipeline, the other ways to segment the same rows, the deals' keys by their code, the instant they
-    end at, of each row the amount in its own currency, and the stages' keys by code."""
+    end at, of each row the amount in its own currency, and keys by code for the bridge."""
 
     by_pipeline: Histories
     others: dict[str, Histories]
     deals: np.ndarray
     as_of: np.datetime64
     money: Money
-    stages: np.ndarray
+    names: Names
 
 
 def forecast_table(
@@ -51,13 +51,14 @@ def forecast_table(
     as_of: np.datetime64,
     fiscal_start: int = 1,
     quotas: Quotas | None = None,
+    frozen: Frozen | None = None,
 ) -> dict[str, np.ndarray]:
     """All records of the forecast as columns (see COLUMNS).
 
     columns, names: as forecasting.coded makes them of int_forecast_histories, rows in any order: times naive, in the
     reporting time zone, amounts in the reporting currency, keys as codes, `kind` as OPEN, WON or LOST. as_of: naive,
-    too; fiscal_start: month the fiscal year starts in; quotas: what each owner is to win in each month. No rows give
-    empty columns.
+    too; fiscal_start: month the fiscal year starts in; quotas: what each owner is to win in each month; frozen:
+    vintages of closed months, which bridges compare. No rows give empty columns.
     """
     if not len(columns["deal"]):
         return as_columns([])
@@ -66,36 +67,40 @@ def forecast_table(
     s = study(w.by_pipeline, last)
     others = {name: regrouped(s, h) for name, h in w.others.items()}
     spells = {name: split.spells for name, split in ({"pipeline": s} | others).items()}
-    chunks = _past_chunks(s, others, last, fiscal_start, w, quotas or {})
+    chunks = _past_chunks(s, others, last, fiscal_start, w, quotas or {}, frozen)
     del s, others  # the running month has a study of its own
     return as_columns(chunks + current_chunks(w, spells, fiscal_start, quotas or {}))
 
 
 def _past_chunks(
-    s: Study, others: dict[str, Study], last: int, fiscal_start: int, w: Warehouse, quotas: Quotas
+    s: Study,
+    others: dict[str, Study],
+    last: int,
+    fiscal_start: int,
+    w: Warehouse,
+    quotas: Quotas,
+    frozen: Frozen | None,
 ) -> list[Chunk]:
     """Vintages of past month ends, what they are judged by, why each differs from the one before, the odds of owners
     as each month began, and the odds of each deal at the last of them."""
     owners, others = others["owner"], {name: split for name, split in others.items() if name != "owner"}
     of_owners: list[Chunk] = []
-    bridges: list[Chunk] = []
     origins = [o for o in origins_of(s, last) if o > last - ORIGINS]
     vintages, spans = [], []
-    before = None
-    for o in origins:  # both at once: a study keeps the deals of one month end only
-        vintages += vintage_rows(s, o, "pipeline", others)
-        spans += vintage_periods(s, o, fiscal_start, last, {"pipeline": s} | others)
-        of_owners += [_weighted(s, owners, o, o), _opening_odds(s, owners, o, quotas)]
-        said = said_of(s, point(s, o), w.money)
-        if before is not None and before.as_of == o - 1:
-            bridges.append(bridge_columns(s, before, said, w.money, w.deals, w.stages))
-        before = said
+    pairs = Pairs(s, w.money, w.names, frozen)
+    closed = {o for o in (frozen.months if frozen else ()) if last - ORIGINS < o <= last and has_forecast(s, o)}
+    for o in sorted({*origins, *closed}):  # all at once: a study keeps the deals of one month end only
+        pairs.add(point(s, o))
+        if o in origins:
+            vintages += vintage_rows(s, o, "pipeline", others)
+            spans += vintage_periods(s, o, fiscal_start, last, {"pipeline": s} | others)
+            of_owners += [_weighted(s, owners, o, o), _opening_odds(s, owners, o, quotas)]
     chunks = [
         _vintages(vintages),
         _judged(judged_rows(s, vintages, last, others)),
         period_columns(spans, "period"),
         *of_owners,
-        *bridges,
+        *pairs.chunks,
     ]
     return [*chunks, _deal_months(s, last, w.deals)] if last in origins else chunks
 
@@ -115,7 +120,10 @@ def read(columns: Mapping[str, Any], names: Mapping[str, np.ndarray], as_of: np.
         for name in ("team", "owner")
     }
     money = Money(c["native"].astype(float), c["currency"].astype(np.int64))
-    return Warehouse(by_pipeline, others, names["deal"], as_of.astype("datetime64[us]"), money, names["stage"])
+    return Warehouse(
+        by_pipeline, others, names["deal"], as_of.astype("datetime64[us]"), money,
+        Names(names["deal"], names["stage"], names["currency"]),
+    )  # fmt: skip
 
 
 def _texts(names: np.ndarray) -> tuple[str, ...]:

@@ -29,7 +29,8 @@ PARTS = {
     "frozen_periods": """select as_of_date, period_type, period_end, segment_type, segment, won_so_far,
         expected_revenue, p10, p50, p90 from marts.forecast_periods
         where not is_current and as_of_date = last_day($month)""",
-    "frozen_deal_months": """select as_of_month_end, deal_key, target_month, p_won, p_lost, p_open, expected_amount
+    "frozen_deal_months": """select as_of_month_end, deal_key, target_month, p_won, p_lost, p_open, expected_amount,
+        amount, currency, amount_reporting, close_month
         from marts.forecast_deal_months where as_of_month_end = last_day($month)""",
     "frozen_revenue": """select month, segment_type, segment, won_amount_now as won_amount
         from marts.actual_revenue_monthly where month = $month""",
@@ -43,6 +44,8 @@ PARTS = {
     "frozen_won_stages": """select cast($month as date) as month, stage_key from marts.dim_stages
         where stage_category = 'won'""",
 }
+BRIDGED = 24
+"""Closed months, the newest, whose deals are read."""
 
 
 @dataclass(eq=False)
@@ -147,8 +150,8 @@ def load(path: Path, home: Home) -> None:
             )  # fmt: skip
         for month, entry in newest.items():
             for table in PARTS:
-                if table == "frozen_deal_months" and month != max(newest):
-                    continue  # of deals only the last month end is published
+                if table == "frozen_deal_months" and month not in sorted(newest)[-BRIDGED:]:
+                    continue  # of deals only what forecast_bridge compares is needed
                 _read(connection, home.vintages / entry["file"], table)
         connection.execute("commit")
 

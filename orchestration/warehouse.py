@@ -36,7 +36,8 @@ FROZEN = {
     "won_so_far decimal(18, 2), expected_revenue decimal(18, 2), p10 decimal(18, 2), p50 decimal(18, 2), "
     "p90 decimal(18, 2)",
     "frozen_deal_months": "as_of_month_end date, deal_key varchar, target_month date, p_won double, p_lost double, "
-    "p_open double, expected_amount decimal(18, 2)",
+    "p_open double, expected_amount decimal(18, 2), amount decimal(18, 2), currency varchar, "
+    "amount_reporting decimal(18, 2), close_month date",
     "frozen_revenue": "month date, segment_type varchar, segment varchar, won_amount decimal(18, 2)",
     "frozen_wins": "month date, deal_key varchar, stage_key varchar, pipeline_key varchar, team_key varchar, "
     "amount decimal(18, 2), currency varchar, amount_reporting decimal(18, 2), won_at timestamptz",
@@ -84,8 +85,17 @@ def prepare(path: Path) -> None:
     """Make the tables of schema meta that this room writes."""
     with connect(path) as connection:
         connection.execute("create schema if not exists meta")
+        for name in FROZEN:  # filled anew by each run, so that an earlier release's shape can go
+            _drop_other_shape(connection, name)
         for name, columns in TABLES.items():
             connection.execute(f"create table if not exists meta.{name} ({columns})")
+
+
+def _drop_other_shape(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    if exists(connection, f"meta.{name}"):
+        there = [row[0] for row in connection.execute(f"describe meta.{name}").fetchall()]
+        if there != [column.split()[0] for column in FROZEN[name].replace("(18, 2)", "").split(", ")]:
+            connection.execute(f"drop table meta.{name}")
 
 
 def drop_older_shapes(path: Path) -> None:

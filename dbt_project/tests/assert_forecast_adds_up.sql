@@ -44,7 +44,7 @@ bridged as (
     group by 1, 2
 ),
 
--- the change of each target month that two neighbouring vintages share
+-- the change of each target month that two neighbouring vintages share, of the last 24 month ends
 changes as (
     select now.as_of_month_end, now.target_month, now.expected_revenue - before.expected_revenue as change
     from vintages as now
@@ -52,7 +52,10 @@ changes as (
         on now.target_month = before.target_month and now.horizon_months = before.horizon_months - 1
     where
         now.component = 'total' and before.component = 'total' and now.segment_type = 'all'
-        and before.segment_type = 'all' and now.frozen_at is null and before.frozen_at is null
+        and before.segment_type = 'all'
+        and now.as_of_month_end > (
+            select last_day(cast(max(as_of_month_end) - interval '23 months' as date)) from vintages
+        )
 ),
 
 odds as (

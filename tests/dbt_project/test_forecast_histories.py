@@ -7,6 +7,8 @@ from decimal import Decimal
 import duckdb
 import numpy as np
 import pytest
+from chain import create
+from raw import set_as_of
 from sales_world import AS_OF, RATE, fill
 from whole import build, records
 
@@ -16,6 +18,7 @@ from forecasting.study import study
 from forecasting.tables import read
 from orchestration.backtest import backtest_warehouse
 from orchestration.errors import WrongUse
+from orchestration.vintages import PARTS
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +55,53 @@ def test_the_panel_is_the_open_pipeline_at_each_month_end(con, warehouse):
     assert len(theirs) > 500
     assert len({amount for _, amount, *_ in theirs.values()}) > 15
     assert ours == theirs
+
+
+def test_amounts_of_their_own_currency_are_beside_those_that_are_converted(con):
+    rows = con.query("select currency_key, native_amount, amount from intermediate.int_forecast_histories").fetchall()
+    assert {currency for currency, *_ in rows} >= {"EUR", "USD"}
+    for currency, native, amount in rows:
+        assert amount == (None if native is None else pytest.approx(native * float(RATE[currency][1]), abs=0.006))
+
+
+REMADE = ("int_forecast_clock", "int_forecast_histories", "int_forecast", "forecast_monthly", "forecast_deal_months",
+          "forecast_bridge")  # fmt: skip
+
+
+def test_the_bridge_starts_from_the_vintage_that_was_frozen(con, compiled):
+    """August is frozen, with a tenth more than it said and one deal a hundredfold; September's bridge is from there."""
+
+    def remake(as_of):
+        set_as_of(con, as_of)
+        for model in REMADE:
+            create(con, f"{'intermediate' if model.startswith('int') else 'marts'}.{model}", compiled[model])
+
+    remake("2026-09-08T00:00:00Z")
+    deal = con.execute("""select deal_key from marts.forecast_deal_months where amount_reporting > 0
+        group by 1 order by sum(expected_amount) desc limit 1""").fetchone()[0]  # fmt: skip
+    for table in ("frozen_forecasts", "frozen_deal_months"):
+        rows = PARTS[table].replace("$month", "date '2026-08-01'")
+        con.execute(f"insert into meta.{table} by name {rows}")
+    assert con.execute("select count(*), count(currency) from meta.frozen_deal_months").fetchone()[0] > 50
+    con.execute("""insert into meta.frozen_vintages select '2026-08-31', 1, 'f', 's', '2026-09-08', '2026-09-08', 'Ada',
+        false, 'landmark-1', 'c', true""")  # fmt: skip
+    con.execute("update meta.frozen_forecasts set expected_revenue = 1.1 * expected_revenue where segment = 'all'")
+    con.execute("update meta.frozen_deal_months set amount_reporting = 100 * amount_reporting, amount = 100 * amount,"
+                " expected_amount = 100 * expected_amount where deal_key = ?", [deal])  # fmt: skip
+    try:
+        remake(AS_OF)
+        broken = con.execute(f"from ({compiled['assert_forecast_adds_up']}) where rule = 'bridge'").fetchall()
+        assert broken == []
+        told = """select cause, sum(amount)::double from marts.forecast_bridge
+            where as_of_month_end = '2026-09-30' and deal_key = ? group by 1"""
+        causes = dict(con.execute(told, [deal]).fetchall())
+        assert min(causes, key=causes.get) in ("amount", "won", "lost")
+        con.execute("update marts.forecast_bridge set amount = amount + 0.01 where deal_key = ?", [deal])
+        assert con.execute(f"from ({compiled['assert_forecast_adds_up']}) where rule = 'bridge'").fetchall()
+    finally:
+        for table in ("frozen_forecasts", "frozen_deal_months", "frozen_vintages"):
+            con.execute(f"delete from meta.{table}")
+        remake(AS_OF)
 
 
 def test_wins_that_stand_are_the_won_revenue(con, warehouse):

@@ -42,7 +42,8 @@ MARTS = """
         90::decimal(18, 2) as p50, 150::decimal(18, 2) as p90;
     create table marts.forecast_deal_months as select date '2026-06-30' as as_of_month_end, 'hubspot:1' as deal_key,
         date '2026-07-01' as target_month, 0.25 as p_won, 0.5 as p_lost, 0.25 as p_open,
-        10::decimal(18, 2) as expected_amount;
+        10::decimal(18, 2) as expected_amount, 50::decimal(18, 2) as amount, 'USD' as currency,
+        40::decimal(18, 2) as amount_reporting, date '2026-08-01' as close_month;
     create table marts.actual_revenue_monthly as select date '2026-06-01' as month, 'all' as segment_type,
         'all' as segment, 70.10::decimal(18, 2) as won_amount_now;
     create table marts.fct_won_revenue as select 'hubspot:2' as deal_key, date '2026-06-01' as won_month,
@@ -157,6 +158,8 @@ def test_a_closed_month_is_frozen_once_and_loaded_to_the_cent(ready: Settings) -
     assert [str(row[3]) for row in rows["frozen_revenue"]] == ["70.10"]
     assert rows["frozen_wins"][0][1:5] == ("hubspot:2", "hubspot:p:won", "hubspot:p", "")
     assert rows["frozen_deal_months"][0][1:6] == ("hubspot:1", date(2026, 7, 1), 0.25, 0.5, 0.25)
+    told = tuple(str(value) for value in rows["frozen_deal_months"][0][6:])
+    assert told == ("10.00", "50.00", "USD", "40.00", "2026-08-01")
     assert [(row[2], str(row[6])) for row in rows["frozen_periods"]] == [(date(2026, 7, 31), "100.25")]
     assert rows["frozen_won_stages"] == [(JUNE, "hubspot:p:won")]
     assert [(row[0], row[1], row[-1]) for row in rows["frozen_vintages"]] == [(date(2026, 6, 30), 1, True)]
@@ -171,6 +174,10 @@ def test_a_vintage_that_lacks_a_younger_column_is_still_read(ready: Settings) ->
     with duckdb.connect(str(ready.warehouse)) as connection:
         rows = connection.execute("select expected_revenue, younger from meta.frozen_forecasts").fetchall()
     assert [(str(value), younger) for value, younger in rows] == [("100.25", None)]
+    warehouse.prepare(ready.warehouse)
+    with duckdb.connect(str(ready.warehouse)) as connection:
+        names = [row[0] for row in connection.execute("describe meta.frozen_forecasts").fetchall()]
+    assert "younger" not in names, "a shape that is not this release's is made anew"
 
 
 def test_a_late_close_keeps_the_cut_off_and_is_marked(ready: Settings) -> None:

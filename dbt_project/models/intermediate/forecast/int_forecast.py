@@ -2,7 +2,7 @@
 def model(dbt, session):
     import pandas
 
-    from forecasting.coded import coded
+    from forecasting.coded import coded, frozen_columns
     from forecasting.tables import forecast_table
 
     dbt.config(materialized="table")
@@ -10,4 +10,5 @@ def model(dbt, session):
     columns, names = coded(dbt.ref("int_forecast_histories"))
     monthly = dbt.ref("int_owner_quotas").filter("quota > 0").aggregate("owner_key, month, sum(quota)").fetchall()
     quotas = {(owner, 12 * month.year + month.month - 1): float(quota) for owner, month, quota in monthly}
-    return pandas.DataFrame(forecast_table(columns, names, as_of[0], int(fiscal_start[0]), quotas))
+    frozen = frozen_columns(dbt.source("meta", "frozen_deal_months"), dbt.source("meta", "frozen_forecasts"))
+    return pandas.DataFrame(forecast_table(columns, names, as_of[0], int(fiscal_start[0]), quotas, frozen))

@@ -15,8 +15,11 @@ def register(commands: Any, add: Callable[..., argparse.ArgumentParser]) -> None
     """Add the command to the console script's parser."""
     closed = add(commands, "close", _close, "close a month: its checklist, then freeze its forecast and revenue",
                  "funnel close 2026-06 --dry-run\n  funnel close 2026-06 --by 'Ada Byron'\n  funnel close 2026-06 "
-                 "--waive rates --reason 'GBP has no rate, 3 deals' --by Ada --expires 2026-07-31")  # fmt: skip
-    closed.add_argument("month", metavar="MONTH", help="as 2026-06")
+                 "--waive rates --reason 'GBP has no rate, 3 deals' --by Ada --expires 2026-07-31\n  funnel close --due"
+                 )  # fmt: skip
+    closed.add_argument("month", metavar="MONTH", nargs="?", help="as 2026-06")
+    closed.add_argument("--due", action="store_true", help="instead of a month: every one whose closing day has come "
+                        "since the last closed one; a refusal is an alert, none due is exit 0")  # fmt: skip
     closed.add_argument("--by", metavar="NAME", help="who signs; default: the user of this machine")
     closed.add_argument("--dry-run", action="store_true", help="print the checklist, change nothing")
     closed.add_argument("--correct", action="store_true", help="freeze a further revision of a closed month")
@@ -30,6 +33,10 @@ def _close(options: argparse.Namespace) -> int:
     from orchestration.errors import WrongUse
     from orchestration.progress import reporter
 
+    if options.due == bool(options.month):
+        raise WrongUse("Name one month, or --due for those that are due.", "For instance `funnel close 2026-06`.")
+    if options.due:
+        return _close_due(options)
     waive = None
     if options.waive or options.reason or options.expires:
         if not (options.waive and options.reason and options.by and options.expires):
@@ -40,6 +47,20 @@ def _close(options: argparse.Namespace) -> int:
         found = closing.close(shape.load(), options.month, by=by, waive=waive, correct=options.correct,
                               dry_run=options.dry_run, say=tell.say)  # fmt: skip
     print(json.dumps(found, ensure_ascii=False, default=str) if options.json else closing.text(found))
+    return int(found["code"])
+
+
+def _close_due(options: argparse.Namespace) -> int:
+    from orchestration import closing, month_end, shape
+    from orchestration.errors import WrongUse
+    from orchestration.progress import reporter
+
+    if options.waive or options.reason or options.expires or options.correct:
+        raise WrongUse("--due goes with --by and --dry-run only.", "Name the month to waive or correct something.")
+    with reporter(options.json) as tell:
+        found = month_end.close_due(shape.load(), by=options.by or "", dry_run=options.dry_run, say=tell.say)
+    texts = [closing.text(one) for one in found["months"]] or [found["message"]]
+    print(json.dumps(found, ensure_ascii=False, default=str) if options.json else "\n\n".join(texts))
     return int(found["code"])
 
 

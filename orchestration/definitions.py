@@ -1,4 +1,4 @@
-"""Everything Dagster sees, merged: assets from the registry and the dbt project, the audit, two jobs, the schedule."""
+"""Everything Dagster sees, merged: assets from the registry and the dbt project, the audit, the jobs, the schedules."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from ingestion.settings import load_settings
 from orchestration.audit import audit_checks
 from orchestration.home import Home
 from orchestration.ingest import ingest_assets
+from orchestration.month_end_job import month_begins, month_end, month_ends
 from orchestration.publish import DATA, META
 from orchestration.release import FRESH_TABLE, KEY, publication
 from orchestration.resources import RunRequest
@@ -38,8 +39,8 @@ hourly = dg.ScheduleDefinition(job=refresh, cron_schedule="5 * * * *", execution
 defs = dg.Definitions(
     assets=[*ingest_assets(), dbt_models, published],
     asset_checks=checks,
-    jobs=[refresh, publish_only],
-    schedules=[hourly],
+    jobs=[refresh, publish_only, month_end],
+    schedules=[hourly, month_begins(refresh, settings), month_ends(settings)],
     resources={"request": RunRequest()},
     executor=dg.in_process_executor,
 )

@@ -16,7 +16,7 @@ FOUND = """
         (select count(*) from marts.forecast_monthly) as vintage_rows,
         (select coalesce(bool_or(method_version like '%-cold'), false) from marts.forecast_current) as is_cold,
         (select count(*) from marts.fct_won_revenue where not is_reversed) as wins,
-        (select count(distinct won_month) from marts.fct_won_revenue where not is_reversed) as months_with_wins,
+        (select strftime(min(won_month), '%Y-%m') from marts.fct_won_revenue where not is_reversed) as first_win,
         (select count(*) from marts.dim_deals where outcome in ('won', 'lost')) as closed_deals,
         (select count(*) from marts.dim_deals) as deals"""
 
@@ -58,7 +58,7 @@ def _state(row: Mapping[str, Any]) -> dict[str, str]:
     if row["is_cold"]:
         return {
             "state": "cold",
-            "why": f"cold start: {row['months_with_wins']} month(s) with wins and {row['closed_deals']} closed deals "
-            "(6 and 20 are needed); a simpler method, wider intervals, rows marked -cold",
+            "why": f"cold start: first win in {row['first_win']}, {row['closed_deals']} closed deals (6 months of "
+            "wins and 20 closed deals are needed); a simpler method, wider intervals, rows marked -cold",
         }
     return {"state": "published", "why": ""}

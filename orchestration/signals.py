@@ -80,6 +80,8 @@ def looked(session: Session, outcome: Outcome, through: set[str], replay: bool) 
     configured = {connection.name for connection in session.settings.connections}
 
     def would_notice(kind: str, subject: str) -> bool:
+        if kind == "close_refused":  # told of and settled by orchestration.month_end
+            return False
         if kind == "source_failed":
             return subject in through or subject not in configured
         if kind in ("source_stale", "lock_held"):

@@ -37,7 +37,7 @@ def published(folder: Path, *, forecasts: str = "", wins: int = 0, closed: int =
         (
             {"deals": 9, "wins": 3, "closed": 4, "forecasts": "m-cold"},
             "cold",
-            "2 month(s) with wins and 4 closed deals",
+            "first win in 2026-01, 4 closed deals",
         ),
         ({"deals": 9, "wins": 3, "forecasts": "m"}, "published", ""),
     ],

@@ -20,7 +20,7 @@ ASKS = {
     "sources": """select source, coalesce(reached_at >= {cutoff}, false) as is_reached from marts.dim_sources
         order by 1""",
     "counts": """select source || ' ' || stream as what from meta.source_reconciliation
-        where coalesce(unexplained, 0) <> 0 order by 1""",
+        where coalesce(unexplained, 0) <> 0 and run_id = (select run_id from meta.run_clock) order by 1""",
     "rates": """select distinct source || ' ' || currency || ' ' || strftime(month, '%Y-%m') as what
         from meta.unconverted_amounts where month >= {cutoff}::date - interval 36 month order by 1""",
     "quotas": """
@@ -89,7 +89,8 @@ def input_rules(frame: pd.DataFrame, facts: Facts) -> list[Any]:
         parts.holds("_is_counted", "counts_are_explained", "counts here and at the source agree", "freeze"),
         parts.holds("_is_converted", "rates_are_there", "every amount of the last three years had a rate for its day",
                     "freeze"),
-        parts.holds("_is_in_force", "quotas_are_in_force", "quotas beside the forecast are those in force", "warn"),
+        parts.holds("_is_in_force", "quotas_are_in_force", "quotas beside the forecast are those in force",
+                    "freeze"),
     ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from expectations.gate import Answer, Facts, Finding, Guard, ask, guards, read, validate
-from orchestration import reconcile, runbooks, warehouse
+from orchestration import frozen_check, reconcile, runbooks, warehouse
 from orchestration.ledger import Check, last_audit, record_audit, record_checks
 from orchestration.resources import WRITER, RunRequest
 from orchestration.session import Session
@@ -138,7 +138,10 @@ def gate_check(guard: Guard) -> dg.AssetChecksDefinition:
     def check(context: dg.AssetCheckExecutionContext, request: RunRequest) -> dg.AssetCheckResult:
         session = request.session(context)
         with session.step("audit"):
-            return conclude(session, "gate", gate(session, guard), guard.table)
+            checks = gate(session, guard)
+            if guard.table == frozen_check.TABLE:
+                checks.append(frozen_check.check(session))
+            return conclude(session, "gate", checks, guard.table)
 
     return check
 

@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ingestion.settings import Settings
-from orchestration import checklist, runner, vintages, waivers
+from orchestration import checklist, freezing, runner, vintages, waivers
 from orchestration.checklist import FIRM, Item
 from orchestration.errors import FunnelError, WrongUse, explain
 from orchestration.home import Home
@@ -19,7 +19,7 @@ from orchestration.publish import code_version
 from orchestration.rebuild import remade
 from orchestration.session import Say, check_sources
 
-WAIVABLE = ("extracted", "exceptions", "last_audit", "rates", "checks")
+WAIVABLE = ("extracted", "exceptions", "last_audit", "rates", "checks", *freezing.TO_DO, freezing.GUARD)
 
 
 @dataclass(eq=False)
@@ -77,7 +77,8 @@ def close(
                 return _told(found, items, dry_run)
             say(f"the tables as known at {cut_off.isoformat()} are built beside")
             with remade(settings, cut_off, say, known_at=cut_off) as made:
-                built = [*checklist.of_tables(made.path, first), checklist.audit_of([str(c) for c in made.refused])]
+                built = [*checklist.of_tables(made.path, first), checklist.audit_of([str(c) for c in made.refused]),
+                         *freezing.items(made, first)]  # fmt: skip
                 kept = {item.check for item in built}
                 items = [i for i in items if i.check not in kept] + checklist.waived(built, given)
                 if any(item.status == "fail" for item in items):

@@ -18,7 +18,7 @@ from ingestion.config import read_config
 from ingestion.errors import ConfigError
 from ingestion.landing import Landing
 from ingestion.settings import Settings
-from orchestration import chain, closing, vintages, waivers, warehouse
+from orchestration import chain, closing, freezing, vintages, waivers, warehouse
 from orchestration.errors import WrongUse
 from orchestration.home import Home, write_atomically
 from orchestration.vintages import VintageDamaged
@@ -102,6 +102,7 @@ def ready(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         yield Made(tables)
 
     monkeypatch.setattr(closing, "remade", remade)
+    monkeypatch.setattr(freezing, "items", lambda session, month: freezing.items_of([]))
     return settings
 
 

@@ -1,6 +1,6 @@
 """One HTTP session to one account: time-outs, pacing, retry, redaction, counters. A Dialect says how a vendor talks.
 
-Retry is tenacity's; pacing is pyrate-limiter's sliding window. A wait that the server asks for holds every thread.
+Retry is tenacity's; pacing is in pacing.py.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 
 import orjson
 import requests
-from pyrate_limiter import Duration, InMemoryBucket, Limiter, Rate
 from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 from urllib3.exceptions import NewConnectionError
 
 from ingestion.errors import AuthError, CorruptResponse, SourceError, Unreachable
+from ingestion.pacing import Pacer
 
 TRIES = 8
 TRIES_UNTIL_FIRST_ANSWER = 3
@@ -59,6 +59,14 @@ class Dialect(Protocol):
         """The error for a final (not retryable) answer."""
 
 
+class Renewing(Dialect, Protocol):
+    """A dialect whose credential is got from the vendor, and can end before the run does."""
+
+    def renew(self, response: requests.Response) -> bool:
+        """A final answer came: True where it says that the session has ended and there is a new one by now (made here,
+        or by another thread meanwhile): then the request is sent once more. Errors: what logging in raises."""
+
+
 @dataclass
 class Counts:
     """What a stream cost."""
@@ -69,43 +77,16 @@ class Counts:
     """Seconds of the quickest answer so far (0 before the first)."""
 
 
-class Pacer:
-    """Sliding-window allowances that follow what the server announces, and a gate that a server's wait closes."""
+@dataclass(frozen=True)
+class Request:
+    """What is sent, again and again where that can help. `content` and `accept`: types of the body and the answer."""
 
-    def __init__(
-        self,
-        rates: Mapping[str, tuple[int, float]],
-        sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._sleep, self._clock = sleep, clock
-        self._lock = threading.Lock()
-        self._rates = dict(rates)
-        self._limiters = {name: self._limiter(*rate) for name, rate in rates.items()}
-        self._open_at: dict[str, float] = {}
-
-    @staticmethod
-    def _limiter(limit: int, seconds: float) -> Limiter:
-        # 2 % longer than announced: the server counts arrivals, we count departures.
-        return Limiter(InMemoryBucket([Rate(limit, int(seconds * 1.02 * Duration.SECOND))]))
-
-    def take(self, allowance: str) -> None:
-        """Wait until a request against `allowance` may leave."""
-        while (wait := self._open_at.get(allowance, 0.0) - self._clock()) > 0:
-            self._sleep(wait)
-        self._limiters[allowance].try_acquire(allowance)
-
-    def hold(self, allowance: str, seconds: float) -> None:
-        """Let no request of `allowance` leave for so many seconds."""
-        with self._lock:
-            self._open_at[allowance] = max(self._open_at.get(allowance, 0.0), self._clock() + seconds)
-
-    def announce(self, allowance: str, limit: int, seconds: float) -> None:
-        """Adopt the server's own figure."""
-        if limit > 0 and seconds > 0 and self._rates.get(allowance) != (limit, seconds):
-            with self._lock:
-                self._rates[allowance] = (limit, seconds)
-                self._limiters[allowance] = self._limiter(limit, seconds)
+    method: str
+    path: str
+    params: Mapping[str, Any] | None
+    data: Any
+    content: str
+    accept: str
 
 
 class Client:
@@ -162,14 +143,18 @@ class Client:
         *,
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
+        form: Mapping[str, str] | None = None,
+        accept: str = "application/json",
         check: Callable[[Any], str | None] | None = None,
         ok: frozenset[int] = frozenset({200, 201, 207}),
         read: Callable[[bytes], Any] = orjson.loads,
+        read_answer: Callable[[requests.Response], Any] | None = None,
     ) -> Any:
         """One request, retried while that can help.
 
-        `read` parses the body (JSON); its ValueError says that the body is not whole, which is tried again. `check`
-        looks at the parsed answer and says what is wrong with it (then it is corrupt and tried again).
+        `read` parses the body (JSON), or `read_answer` the answer with its headers; a ValueError of theirs says that it
+        is not whole, which is tried again. `check` looks at what they made of it and says what is wrong (then it is
+        corrupt and tried again). `form`: sent as a form in place of a JSON `body`.
         Errors: AuthError, MissingScope at once; CorruptResponse with the redacted URL after TRIES tries.
         """
         url = redacted(self.base_url + path)
@@ -198,23 +183,36 @@ class Client:
             retry_error_callback=failed,
             sleep=self._sleep,
         )
-        return retrying(self._once, stream, method, path, params, body, check, ok, read, url)
+        data: Any = dict(form) if form is not None else None if body is None else orjson.dumps(body)
+        content = "application/json" if form is None else "application/x-www-form-urlencoded"
+        request = Request(method, path, params, data, content, accept)
+        return retrying(
+            self._once, stream, request, check, ok, read_answer or (lambda response: read(response.content)), url
+        )
 
     def _once(
-        self,
-        stream: str,
-        method: str,
-        path: str,
-        params: Any,
-        body: Any,
-        check: Any,
-        ok: frozenset[int],
-        read: Callable[[bytes], Any],
-        url: str,
+        self, stream: str, request: Request, check: Any, ok: frozenset[int], read: Callable[[Any], Any], url: str
     ) -> Any:
+        allowance = self.dialect.pace(request.method, request.path)
+        response = self._send(stream, request, allowance)
+        if response.status_code not in ok and (renew := getattr(self.dialect, "renew", None)) and renew(response):
+            response = self._send(stream, request, allowance)
+        if response.status_code not in ok:
+            raise self._problem(response, stream, allowance, url)
+        try:
+            answer = read(response)
+        except orjson.JSONDecodeError:
+            raise Transient(f"HTTP {response.status_code} whose body is not whole JSON") from None
+        except ValueError as error:
+            raise Transient(f"HTTP {response.status_code} whose body is {error}") from None
+        if check and (wrong := check(answer)):
+            raise Transient(wrong)
+        return answer
+
+    def _send(self, stream: str, request: Request, allowance: str) -> requests.Response:
+        """One request on the line, paced and counted. Errors: what refused the connection before; Transient."""
         if self._refused:
             raise self._refused
-        allowance = self.dialect.pace(method, path)
         self.pacer.take(allowance)
         counts = self.counts(stream)
         with self._lock:
@@ -222,11 +220,11 @@ class Client:
         started = time.monotonic()
         try:
             response = self._session.request(
-                method,
-                self.base_url + path,
-                params=params,
-                data=None if body is None else orjson.dumps(body),
-                headers={"Content-Type": "application/json", "Accept": "application/json", **self.dialect.headers()},
+                request.method,
+                self.base_url + request.path,
+                params=request.params,
+                data=request.data,
+                headers={"Content-Type": request.content, "Accept": request.accept, **self.dialect.headers()},
                 timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
                 allow_redirects=False,
             )
@@ -239,17 +237,7 @@ class Client:
         counts.latency = min(counts.latency or elapsed, elapsed)
         if announced := self.dialect.announced(response.headers):
             self.pacer.announce(*announced)
-        if response.status_code not in ok:
-            raise self._problem(response, stream, allowance, url)
-        try:
-            answer = read(response.content)
-        except orjson.JSONDecodeError:
-            raise Transient(f"HTTP {response.status_code} whose body is not whole JSON") from None
-        except ValueError as error:
-            raise Transient(f"HTTP {response.status_code} whose body is {error}") from None
-        if check and (wrong := check(answer)):
-            raise Transient(wrong)
-        return answer
+        return response
 
     def _problem(self, response: requests.Response, stream: str, allowance: str, url: str) -> Exception:
         if response.status_code in RETRY_STATUS:

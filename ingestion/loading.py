@@ -149,9 +149,9 @@ def _load_part(
     """Rows taken and rejected of one part. A record without an id goes to meta.load_rejects, whole."""
     connection.execute(
         """create or replace temp table _part as
-           select json_extract_string(json, '$.id') as record_id, json, row_number() over () as line
+           select json_extract_string(json, ?) as record_id, json, row_number() over () as line
            from read_ndjson_objects(?, maximum_object_size = 16777216)""",
-        [str(path)],
+        [f"$.{vendors()[window.vendor].stream(window.stream).key}", str(path)],
     )
     given = [window.source, window.extracted_at, window.window_id, sequence, number]
     rows = _value(

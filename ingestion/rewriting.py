@@ -48,8 +48,9 @@ def identities(landing: Landing, keys: set[str], hashes: set[str]) -> None:
     while True:
         before = len(keys) + len(hashes)
         for window in concerned(landing):
-            identify = vendors()[window.vendor].identity_of
-            if identify is None or window.stream != vendors()[window.vendor].people[0]:
+            vendor = vendors()[window.vendor]
+            identify = vendor.identity_of
+            if identify is None or window.stream not in (vendor.people[0], *vendor.also_people):
                 continue
             for record in records(window):
                 ids, mine = identify(window.stream, record)

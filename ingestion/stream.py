@@ -27,6 +27,8 @@ class Stream:
     """Skipped with a warning, not an error, where the scope is missing."""
     personal: Mapping[str, str] = field(default_factory=dict)
     """Personal data of a record, replaced before landing: {dotted path: name of the keyed hash in its place}."""
+    key: str = "id"
+    """Name of the record's own id in it."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,8 @@ class Vendor:
     """(stream, record) → (ids, e-mail hashes) of the person that the record is; empty where it is none."""
     people: Sequence[str] = ()
     """Streams whose records are people or name them; the first is the people's own."""
+    also_people: Sequence[str] = ()
+    """Further ones of them whose records are people: one person can be a record of several."""
     is_reference: bool = False
     """It gives exchange rates, no deals; it needs no credential, exchange_rates of funnel.yml turns it on."""
 

@@ -25,14 +25,16 @@ class Scripted:
 
     def __init__(self, script: list[Answer] | Callable[[str], Answer]) -> None:
         self.seen: list[tuple[str, str, dict[str, str]]] = []
+        self.bodies: list[bytes] = []
         outer, lock = self, threading.Lock()
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def answer(self) -> None:
-                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 with lock:
+                    outer.bodies.append(body)
                     outer.seen.append((self.command, self.path, dict(self.headers)))
                     number = len(outer.seen) - 1
                 given = script(self.path) if callable(script) else script[min(number, len(script) - 1)]

@@ -6,9 +6,11 @@ import gzip
 import json
 
 import pytest
+import requests
 
-from ingestion.client import TRIES, TRIES_UNTIL_FIRST_ANSWER, Pacer, redacted
-from ingestion.errors import AuthError, CorruptResponse, MissingScope, RateLimited, Unreachable
+from ingestion.client import TRIES, TRIES_UNTIL_FIRST_ANSWER, Client, Pacer, redacted
+from ingestion.errors import AuthError, CorruptResponse, MissingScope, RateLimited, SourceError, Unreachable
+from ingestion.exchange import BankDialect
 from ingestion.settings import Connection, Secret
 from ingestion.sources.hubspot.api import Api
 from tests.ingestion.server import Answer, Scripted
@@ -157,6 +159,49 @@ def test_a_pacer_lets_no_more_through_than_allowed() -> None:
         pacer.take("burst")
     # Two full windows must have passed before the 41st may leave.
     assert time.monotonic() - started >= 0.4
+
+
+class Keyed(BankDialect):
+    """A dialect with a session of its own: number 1 until it is renewed."""
+
+    session = 1
+
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.session}"}
+
+    def renew(self, response: requests.Response) -> bool:
+        if response.status_code != 401:
+            return False
+        self.session += 1
+        return True
+
+
+def test_an_ended_session_is_renewed_and_the_request_sent_once_more() -> None:
+    with Scripted([Answer(401), GOOD]) as server:
+        client = Client("acme", server.url, Keyed())
+        assert client.get("deals", "/deals") == {"results": [{"id": "1"}]}
+        assert [headers["Authorization"] for _, _, headers in server.seen] == ["Bearer 1", "Bearer 2"]
+        assert (client.counts("deals").requests, client.counts("deals").retries) == (2, 0)
+    with Scripted([Answer(401)]) as server:
+        with pytest.raises(SourceError, match="HTTP 401"):
+            Client("acme", server.url, Keyed()).get("deals", "/deals")
+        assert len(server.seen) == 2
+
+
+def test_a_form_is_sent_and_headers_come_back() -> None:
+    def read(response: requests.Response) -> tuple[bytes, str]:
+        if response.headers["Rows"] != "2":
+            raise ValueError("of another length")
+        return response.content, response.headers["Next"]
+
+    script = [Answer(200, b"a", {"Rows": "1", "Next": "x"}), Answer(200, b"a,b", {"Rows": "2", "Next": "y"})]
+    with Scripted(script) as server:
+        client = Client("acme", server.url, BankDialect(), sleep=Sleeps())
+        form = {"grant_type": "client_credentials", "client_secret": "a&b"}
+        assert client.call("deals", "POST", "/token", form=form, read_answer=read) == (b"a,b", "y")
+        assert server.bodies[1] == b"grant_type=client_credentials&client_secret=a%26b"
+        assert server.seen[1][2]["Content-Type"] == "application/x-www-form-urlencoded"
+        assert client.counts("deals").retries == 1
 
 
 def test_urls_are_redacted() -> None:

@@ -21,9 +21,9 @@ from ingestion.sandbox.serve import Sandbox
 from ingestion.sandbox.world import World
 from ingestion.settings import Settings, load_settings
 from ingestion.sources.hubspot import VENDOR, walk
-from ingestion.sources.hubspot.extract import absent_by
 from ingestion.sources.hubspot.state import Listing
 from ingestion.stream import StreamReport
+from ingestion.units import absent_by
 
 OBJECTS = ("deals", "contacts", "companies", "leads")
 TOKEN = "sandbox-token"

@@ -37,7 +37,7 @@ publish_only = dg.define_asset_job(
 hourly = dg.ScheduleDefinition(job=refresh, cron_schedule="5 * * * *", execution_timezone="UTC")
 
 defs = dg.Definitions(
-    assets=[*ingest_assets(), dbt_models, published],
+    assets=[*ingest_assets(settings.connections), dbt_models, published],
     asset_checks=checks,
     jobs=[refresh, publish_only, month_end],
     schedules=[hourly, month_begins(refresh, settings), month_ends(settings)],

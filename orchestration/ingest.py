@@ -8,6 +8,7 @@ import dagster as dg
 
 from ingestion.loading import LoadReport
 from ingestion.registry import vendors
+from ingestion.settings import Connection
 from ingestion.stream import Stream, StreamReport, Vendor
 from orchestration import warehouse
 from orchestration.resources import WRITER, RunRequest
@@ -123,10 +124,20 @@ def raw_assets(declared: Sequence[Vendor]) -> dg.AssetsDefinition:
     return load
 
 
-def ingest_assets() -> list[dg.AssetsDefinition]:
-    """The clock, and landing and raw of every registered vendor."""
-    declared = list(vendors().values())
+def ingest_assets(connections: Sequence[Connection]) -> list[dg.AssetsDefinition]:
+    """The clock, and landing and raw of the vendors in use."""
+    declared = in_use(connections)
     return [begin, *(landing_assets(vendor) for vendor in declared), raw_assets(declared)]
+
+
+def in_use(connections: Sequence[Connection]) -> list[Vendor]:
+    """Vendors that have a connection, and the banks; all of them where nothing is connected yet.
+
+    The raw tables of the others are there, empty: models find them, and no run has a step or an event of them.
+    """
+    connected = {connection.vendor for connection in connections}
+    sales = {name for name, vendor in vendors().items() if not vendor.is_reference}
+    return [v for v in vendors().values() if v.is_reference or v.name in connected or not connected & sales]
 
 
 def extracted(reports: Sequence[StreamReport]) -> dict[str, Any]:

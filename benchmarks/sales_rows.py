@@ -44,7 +44,8 @@ def make(path: Path, deals: int) -> None:
 
 
 def change(path: Path, deals: int, share: float, sequence: int = 4) -> int:
-    """A later window: every 1/share-th deal moved on by one stage. Returns how many."""
+    """A later window: every 1/share-th deal moved on by one stage in the hour after AS_OF (those that have not made all
+    their moves by then: an hour after the last). Returns how many."""
     step = round(1 / share)
     with open_warehouse(path) as connection:
         changed = len(range(0, deals, step))
@@ -84,8 +85,13 @@ def _insert(connection: duckdb.DuckDBPyConnection, deals: str, sequence: int, ex
         ),
         listed as (
             select *,
-                list_transform(range(moves), lambda k: created + to_milliseconds(
-                    cast(k * gap * 1000 + hash(i, k, 4) % 80000000 as bigint))) as times,
+                list_transform(range(moves), lambda k: case
+                    when k < first_moves then created + to_milliseconds(
+                        cast(k * gap * 1000 + hash(i, k, 4) % 80000000 as bigint))
+                    else greatest(
+                        timestamp '{AS_OF:%Y-%m-%d %H:%M:%S}' + to_seconds(cast(hash(i, k, 4) % 3600 as bigint)),
+                        created + to_milliseconds(cast((k - 1) * gap * 1000 + 83600000 as bigint))
+                    ) end) as times,
                 list_transform(range(moves), lambda k: case
                     when k = first_moves then if(k > 3 and h % 10 < 8, 'contractsent', 'closedlost')
                     when k = first_moves - 1 and k > 2 and h % 10 < 3 then 'closedwon'

@@ -15,6 +15,7 @@ from forecasting.notes import notes
 from forecasting.scores import pinball
 from forecasting.segments import COMPONENTS, Part, parts, whole
 from forecasting.simple import METHODS, simple_forecast
+from forecasting.spells import Spells
 from forecasting.study import Study
 from forecasting.vintage import METHOD, has_forecast, point
 
@@ -123,11 +124,16 @@ def judged_rows(
 
     What came is what stands now: wins that were undone later are not in it."""
     rows = [row for row in rows if row.as_of + row.horizon <= last_complete]
-    wins = {kind: _wins(study) for kind, study in ({"": s} | (others or {})).items()}
+    studies = {"": s} | (others or {})
+    wins = {kind: wins_of(each.spells, each.histories.segments) for kind, each in studies.items()}
     found = [
         Judged(
             row.as_of, row.horizon, row.component, row.segment_type, row.segment, "funnel", row.expected,
-            _actual(wins.get(row.segment_type, wins[""]), row), row.p10, row.p50, row.p90,
+            actual_of(
+                wins.get(row.segment_type, wins[""]), row.as_of, row.as_of + row.horizon, row.component,
+                row.segment_type, row.segment,
+            ),
+            row.p10, row.p50, row.p90,
         )
         for row in rows
     ]  # fmt: skip
@@ -146,37 +152,37 @@ def judged_rows(
 
 
 @dataclass(frozen=True)
-class _Wins:
-    """Won spells by revenue month: start, end, value and segment of each."""
+class Wins:
+    """Spells whose win stands, by revenue month: start, end, value and segment of each."""
 
     by_month: dict[int, tuple[Ints, Ints, Floats, Ints]]
     segments: tuple[str, ...]
 
 
-def _wins(s: Study) -> _Wins:
-    x = s.spells
+def wins_of(x: Spells, segments: tuple[str, ...]) -> Wins:
+    """segments: names by the codes in x."""
     won = np.flatnonzero((x.end_kind == WON) & x.stands)
     won = won[np.argsort(x.revenue_month[won], kind="stable")]
     months, starts = np.unique(x.revenue_month[won], return_index=True)
     groups = np.split(won, starts[1:]) if len(won) else []
-    return _Wins(
+    return Wins(
         {int(m): (x.start[g], x.end[g], x.value[g], x.last_segment[g]) for m, g in zip(months, groups, strict=True)},
-        s.histories.segments,
+        segments,
     )
 
 
-def _actual(wins: _Wins, row: Row) -> float:
+def actual_of(wins: Wins, as_of: int, target: int, component: str, segment_type: str, segment: str) -> float:
     """Won revenue that a figure was about: of the segment, and of deals won, open or not there yet at its as_of."""
-    if row.as_of + row.horizon not in wins.by_month:
+    if target not in wins.by_month:
         return 0.0
-    start, end, value, segment = wins.by_month[row.as_of + row.horizon]
+    start, end, value, code = wins.by_month[target]
     mine = np.ones(len(value), dtype=bool)
-    if row.segment_type != "all":
-        mine = segment == wins.segments.index(row.segment)
-    if row.component == "booked":
-        mine &= end <= row.as_of
-    elif row.component == "open_pipeline":
-        mine &= (end > row.as_of) & (start <= row.as_of)
-    elif row.component == "new_business":
-        mine &= (start > row.as_of) & (end > row.as_of)
+    if segment_type != "all":
+        mine = code == wins.segments.index(segment)
+    if component == "booked":
+        mine &= end <= as_of
+    elif component == "open_pipeline":
+        mine &= (end > as_of) & (start <= as_of)
+    elif component == "new_business":
+        mine &= (start > as_of) & (end > as_of)
     return float(value[mine].sum())

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from forecasting.pairs import Frozen
+from forecasting.past import ACTUALS, KEPT
+from forecasting.records import COLUMNS
 
 CODED = ("deal", "stage", "pipeline", "team", "owner", "currency")
 """Columns with a key that become a number each, called like this and `_key` in the warehouse."""
@@ -56,3 +60,47 @@ def _plain(columns: dict[str, Any]) -> dict[str, np.ndarray]:
         name: np.ma.filled(values, np.datetime64("NaT")) if values.dtype.kind == "M" else np.ma.getdata(values)
         for name, values in columns.items()
     }
+
+
+def code_version() -> str:
+    """Digest of this package and of numpy's version: other code may say something else of the same histories."""
+    digest = hashlib.blake2b(np.__version__.encode(), digest_size=8)
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def held_records(connection: Any, table: str, basis: str) -> dict[str, np.ndarray] | None:
+    """Records of past.ACTUALS (but those of running months) as columns, where the table of an earlier build rests on
+    this basis; else None."""
+    schema, name = table.split(".")
+    found = connection.execute(
+        "select 1 from information_schema.tables where table_schema = ? and table_name = ?", [schema, name]
+    ).fetchall()
+    if not found:
+        return None
+    if not connection.execute(f"from {table} where record = 'basis' and note = ?", [basis]).fetchall():
+        return None
+    rows = connection.execute(
+        f"from {table} where record in {ACTUALS} and method is distinct from 'funnel_current'"
+    ).fetchnumpy()
+    return {name: _as_made(rows[name], kind) for name, kind in COLUMNS.items()}
+
+
+def _as_made(values: np.ndarray, kind: str) -> np.ndarray:
+    """A column as forecasting.records makes it: what is null in the table is None, NaN or NaT."""
+    missing = np.ma.getmaskarray(values)
+    if kind == "str":
+        texts = np.ma.getdata(values).astype(object)
+        texts[missing] = None
+        return texts
+    nothing = np.nan if kind == "float" else np.datetime64("NaT")
+    return np.ma.filled(values.astype(np.float64 if kind == "float" else "datetime64[us]"), nothing)
+
+
+def kept_rows(table: str) -> str:
+    """Query of the records that a build on the same basis keeps."""
+    return (
+        f"from {table} where record in {KEPT}"
+        f" and as_of_month <= (select max(as_of_month) from {table} where record = 'vintage')"
+    )

@@ -6,7 +6,7 @@ ended stands beside it for learning, and `Learning` never looks at ends after it
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -122,6 +122,11 @@ def spells_of(h: Histories) -> tuple[Spells, Ints]:
         last_row,
     )
     return found, np.where(member, spell, -1)
+
+
+def under(x: Spells, h: Histories) -> Spells:
+    """The same spells under the segments of h, which has the same rows."""
+    return replace(x, segment=h.segment[x.first_row], last_segment=h.segment[x.last_row])
 
 
 def stage_entries(h: Histories) -> Times:

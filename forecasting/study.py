@@ -15,7 +15,7 @@ import numpy as np
 
 from forecasting.hazards import HORIZONS, endings
 from forecasting.histories import NEVER, WON, Bools, Histories, Ints, month_of
-from forecasting.spells import Panel, Spells, first_won_month, panel_of, spells_of
+from forecasting.spells import Panel, Spells, first_won_month, panel_of, spells_of, under
 from forecasting.strata import Fixed, fixed_parts
 
 Kept = TypeVar("Kept")
@@ -105,13 +105,8 @@ class Study:
 
 def regrouped(s: Study, histories: Histories) -> Study:
     """The study of the same rows under other segments, without reckoning the rest anew."""
-    spells = replace(
-        s.spells,
-        segment=histories.segment[s.spells.first_row],
-        last_segment=histories.segment[s.spells.last_row],
-    )
     panel = replace(s.panel, segment=histories.segment[s.panel.row])
-    return replace(s, histories=histories, spells=spells, panel=panel, memo={})
+    return replace(s, histories=histories, spells=under(s.spells, histories), panel=panel, memo={})
 
 
 def study(histories: Histories, last_month: int) -> Study:

@@ -2,47 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from forecasting.backtest import Judged, Row, default_origins, judged_rows, vintage_rows
 from forecasting.current import MONTHS, booked_from, current_of, moment, standing_wins
 from forecasting.deals import outlook
-from forecasting.hazards import HORIZONS
-from forecasting.histories import Floats, Histories, histories, month_of
+from forecasting.histories import Floats, histories, month_of
 from forecasting.notes import notes
-from forecasting.pairs import Frozen, Names, Pairs
-from forecasting.periods import PeriodRow, Won, current_periods, each_part, period_columns, vintage_periods
-from forecasting.quotas import Month, month_ahead, running_month, weighted_by
+from forecasting.pairs import Frozen, Names
+from forecasting.past import (
+    ORIGINS,
+    Quotas,
+    Warehouse,
+    basis,
+    judged_chunk,
+    odds_rows,
+    past_chunks,
+    past_of,
+    weighted,
+    with_actuals,
+)
+from forecasting.periods import PeriodRow, Won, current_periods, each_part, period_columns
+from forecasting.quotas import Month, running_month
 from forecasting.records import Chunk, as_columns
 from forecasting.running import is_running_calibrated, running, running_judged, running_months, running_scores, share_at
 from forecasting.said import Money
 from forecasting.segments import COMPONENTS, Part
 from forecasting.simulation import LEVELS as EVEN
-from forecasting.spells import Spells
-from forecasting.study import Study, regrouped, study
+from forecasting.spells import Spells, spells_of, under
+from forecasting.study import regrouped
 from forecasting.vintage import METHOD, has_forecast, point
 
-ORIGINS = 24
-"""Past month ends that are published."""
-Quotas = Mapping[tuple[str, int], float]
-"""By owner and month number."""
-
-
-@dataclass(frozen=True)
-class Warehouse:
-    """Histories by pipeline, the other ways to segment the same rows, the deals' keys by their code, the instant they
-    end at, of each row the amount in its own currency, and keys by code for the bridge."""
-
-    by_pipeline: Histories
-    others: dict[str, Histories]
-    deals: np.ndarray
-    as_of: np.datetime64
-    money: Money
-    names: Names
+Held = Callable[[str], dict[str, np.ndarray] | None]
+"""From a basis to the records in past.ACTUALS of a table that rests on it, as columns; None: there is no such table."""
 
 
 def forecast_table(
@@ -52,57 +47,35 @@ def forecast_table(
     fiscal_start: int = 1,
     quotas: Quotas | None = None,
     frozen: Frozen | None = None,
+    held: Held | None = None,
+    version: str = "",
 ) -> dict[str, np.ndarray]:
     """All records of the forecast as columns (see COLUMNS).
 
     columns, names: as forecasting.coded makes them of int_forecast_histories, rows in any order: times naive, in the
     reporting time zone, amounts in the reporting currency, keys as codes, `kind` as OPEN, WON or LOST. as_of: naive,
     too; fiscal_start: month the fiscal year starts in; quotas: what each owner is to win in each month; frozen:
-    vintages of closed months, which bridges compare. No rows give empty columns.
+    vintages of closed months, which bridges compare; held: where it has a table with this basis, the records of
+    past.KEPT as of past months are left out: they are those of it; version: of the code, a part of the basis. No rows
+    give empty columns.
     """
     if not len(columns["deal"]):
         return as_columns([])
     w = read(columns, names, as_of)
-    last = moment(w.as_of).month - 1
-    s = study(w.by_pipeline, last)
-    others = {name: regrouped(s, h) for name, h in w.others.items()}
-    spells = {name: split.spells for name, split in ({"pipeline": s} | others).items()}
-    chunks = _past_chunks(s, others, last, fiscal_start, w, quotas or {}, frozen)
-    del s, others  # the running month has a study of its own
-    return as_columns(chunks + current_chunks(w, spells, fiscal_start, quotas or {}))
-
-
-def _past_chunks(
-    s: Study,
-    others: dict[str, Study],
-    last: int,
-    fiscal_start: int,
-    w: Warehouse,
-    quotas: Quotas,
-    frozen: Frozen | None,
-) -> list[Chunk]:
-    """Vintages of past month ends, what they are judged by, why each differs from the one before, the odds of owners
-    as each month began, and the odds of each deal at the last of them."""
-    owners, others = others["owner"], {name: split for name, split in others.items() if name != "owner"}
-    of_owners: list[Chunk] = []
-    origins = [o for o in origins_of(s, last) if o > last - ORIGINS]
-    vintages, spans = [], []
-    pairs = Pairs(s, w.money, w.names, frozen)
-    closed = {o for o in (frozen.months if frozen else ()) if last - ORIGINS < o <= last and has_forecast(s, o)}
-    for o in sorted({*origins, *closed}):  # all at once: a study keeps the deals of one month end only
-        pairs.add(point(s, o))
-        if o in origins:
-            vintages += vintage_rows(s, o, "pipeline", others)
-            spans += vintage_periods(s, o, fiscal_start, last, {"pipeline": s} | others)
-            of_owners += [_weighted(s, owners, o, o), _opening_odds(s, owners, o, quotas)]
-    chunks = [
-        _vintages(vintages),
-        _judged(judged_rows(s, vintages, last, others)),
-        period_columns(spans, "period"),
-        *of_owners,
-        *pairs.chunks,
-    ]
-    return [*chunks, _deal_months(s, last, w.deals)] if last in origins else chunks
+    last, quotas = moment(w.as_of).month - 1, quotas or {}
+    known = past_of(w, last, fiscal_start, quotas, frozen)
+    rests_on = f"{basis(known)} {version}"
+    past = held(rests_on) if held else None
+    if past is None:
+        past = as_columns(past_chunks(known))
+    del known  # the running month has a study of its own
+    whole, _ = spells_of(w.by_pipeline)
+    spells = {"pipeline": whole} | {name: under(whole, h) for name, h in w.others.items()}
+    segments = {"pipeline": w.by_pipeline.segments} | {name: h.segments for name, h in w.others.items()}
+    past = with_actuals(past, spells, segments, last)
+    told = {"record": "basis", "note": np.array([rests_on], dtype=object)}
+    now = as_columns([*current_chunks(w, spells, fiscal_start, quotas), told])
+    return {name: np.concatenate((past[name], now[name])) for name in now}
 
 
 def read(columns: Mapping[str, Any], names: Mapping[str, np.ndarray], as_of: np.datetime64) -> Warehouse:
@@ -133,77 +106,6 @@ def _texts(names: np.ndarray) -> tuple[str, ...]:
 def _missing(values: Any) -> Any:
     kind = np.asarray(values).dtype.kind
     return np.datetime64("NaT") if kind == "M" else np.nan if kind == "f" else -1
-
-
-def origins_of(s: Study, last: int) -> list[int]:
-    """Month ends with a year of wins behind them; the last one with any win is always among them."""
-    origins = list(default_origins(s, last))
-    if last not in origins and has_forecast(s, last):
-        origins.append(last)
-    return origins
-
-
-def _vintages(rows: Sequence[Row]) -> Chunk:
-    names = {"forecast": "expected", "crm_weighted": "crm_weighted", "naive": "naive"}
-    own = {name: np.array([getattr(row, field) for row in rows], dtype=float) for name, field in names.items()}
-    inside = np.array([row.is_within_calibration for row in rows], dtype=float)
-    versions = np.array([row.method_version for row in rows], dtype=object)
-    told = np.array([row.note for row in rows], dtype=object)
-    return _figures("vintage", rows) | own | {"method": "funnel", "is_within_calibration": inside,
-                                              "method_version": versions, "note": told}  # fmt: skip
-
-
-def _judged(rows: Sequence[Judged]) -> Chunk:
-    own = {name: np.array([getattr(row, name) for row in rows], dtype=float) for name in ("forecast", "actual")}
-    return _figures("judged", rows) | own | {"method": np.array([row.method for row in rows], dtype=object)}
-
-
-def _figures(record: str, rows: Sequence[Row] | Sequence[Judged]) -> Chunk:
-    as_of, horizon = (np.array([getattr(row, name) for row in rows], dtype=int) for name in ("as_of", "horizon"))
-    texts = {name: np.array([getattr(row, name) for row in rows], dtype=object)
-             for name in ("component", "segment_type", "segment")}  # fmt: skip
-    levels = {name: np.array([getattr(row, name) for row in rows], dtype=float) for name in ("p10", "p50", "p90")}
-    return (
-        {"record": record, "as_of_month": as_of, "target_month": as_of + horizon, "horizon_months": horizon}
-        | texts
-        | levels
-    )
-
-
-def _deal_months(s: Study, as_of: int, deals: np.ndarray) -> Chunk:
-    opened = point(s, as_of).opened
-    still = 1 - (opened.won + opened.lost).cumsum(axis=1)
-    horizon = np.tile(1 + np.arange(HORIZONS), len(still))
-    return {
-        "record": "deal", "as_of_month": np.full(len(horizon), as_of), "target_month": as_of + horizon,
-        "horizon_months": horizon, "deal_key": np.repeat(deals[s.spells.deal[opened.spell]], HORIZONS),
-        "p_won": opened.won.ravel(), "p_lost": opened.lost.ravel(), "p_open": still.ravel(),
-        "forecast": opened.revenue.ravel(),
-    }  # fmt: skip
-
-
-def _weighted(s: Study, owners: Study, as_of: int, month: int) -> Chunk:
-    pipeline, owner, value = weighted_by(s, owners, point(s, as_of))
-    return {"record": "weighted", "as_of_month": np.full(len(value), month), "segment": pipeline, "owner_key": owner,
-            "forecast": value}  # fmt: skip
-
-
-def _opening_odds(s: Study, owners: Study, as_of: int, quotas: Quotas) -> Chunk:
-    """Odds of the month after as_of, as its vintage has them."""
-    p = point(s, as_of)
-    asked = [each for each in each_part(s, p, {"owner": owners}) if quotas.get((each.name, as_of + 1), 0) > 0]
-    return {**_odds(as_of + 1, {each.name: month_ahead(s, p, each) for each in asked}, quotas),
-            "as_of_month": np.full(len(asked), as_of)}  # fmt: skip
-
-
-def _odds(month: int, months: dict[str, Month], quotas: Quotas) -> Chunk:
-    wanted = {owner: quotas[owner, month] for owner in months}
-    return {
-        "record": "odds", "target_month": np.full(len(months), month),
-        "owner_key": np.array(list(months), dtype=object),
-        "p_attain": np.array([m.odds(wanted[owner]) for owner, m in months.items()], dtype=float),
-        "pipeline_needed": np.array([m.pipeline_needed(wanted[owner]) for owner, m in months.items()], dtype=float),
-    }  # fmt: skip
 
 
 def current_chunks(
@@ -251,8 +153,8 @@ def current_chunks(
         if record == "current":
             found = current_of(each.part, booked, share, fine)
             spans += current_periods(p, each, found, share, now, fiscal_start, Won(mine, each.index, now.month))
-    weighted = _weighted(s, shifted["owner"], now.shifted_as_of, now.month)
+    by_owner = weighted(s, shifted["owner"], now.shifted_as_of, now.month)
     past = [month for month in running_months(r, now.month - 1) if month >= now.month - ORIGINS]
-    judged = _judged(running_judged(r, past, now.month - 1, "funnel_current"))
-    more = [period_columns(spans, "current_period"), weighted, _odds(now.month, owing, wanted), judged]
+    judged = judged_chunk(running_judged(r, past, now.month - 1, "funnel_current"))
+    more = [period_columns(spans, "current_period"), by_owner, odds_rows(now.month, owing, wanted), judged]
     return [*rows, *more, outlook(s, p, now, w.deals)]

@@ -1,9 +1,31 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ drop_touched() }}",
+    post_hook="{{ remember_build() }}",
+    meta={'shared': {
+        'dim_stages': 'hash(stage_key, stage_category, probability)',
+        'dim_owners_history': 'case when team_key is not null then hash(owner_key, team_key, valid_from, valid_to) end',
+        'int_exchange_rates': 'hash(source, currency, kind, valid_from, valid_to, rate, origin)',
+        'int_home_currencies': 'hash(source, home_currency)'
+    }}
+) }}
+-- depends_on: {{ ref('int_stage_visits') }}
+-- depends_on: {{ ref('int_home_currencies') }}
 -- One row per deal and instant before as_of at which its stage, amount, close date or team changed, or at which it was
 -- deleted, restored or merged away: what the forecast learns from. A deal that was merged away later was there before,
 -- as month ends knew it; from the merge on it is lost. Times are local to the reporting time zone. Amounts are at the
 -- plan rate, else at the rate of the row's day, so that no later rate is seen; what cannot be converted is null.
+{%- set mine = 'deal_key in (select touched.deal_key from touched)' if is_incremental() else 'true' %}
 with
-
+{% if is_incremental() %}
+touched as materialized (
+    select deal_key
+    from {{ ref('int_deals') }}
+    where {{ is_touched('deal_key') }}
+),
+{% endif %}
 merged as (
     select loser_deal_key as deal_key, merged_at
     from {{ ref('int_merges') }}
@@ -26,6 +48,7 @@ visits as (
         stages.probability
     from stays
     left join {{ ref('dim_stages') }} as stages on stays.stage_key = stages.stage_key
+    where {{ mine }}
 ),
 
 -- delivering what was sold does not end the win (as in fct_won_revenue)
@@ -73,6 +96,7 @@ changes as (
         coalesce(cast({{ to_reporting_date('close_date_at') }} as varchar), '') as close_date,
         coalesce(owner_key, '') as owner_key, cast(null as boolean) as is_deleted
     from {{ ref('int_deal_states') }}
+    where {{ mine }}
     union all
     select
         deal_key, entered_at as changed_at, 1 as rank, visit_number as position, pipeline_key, stage_key, kind,
@@ -84,6 +108,7 @@ changes as (
         deal_key, changed_at, 2 as rank, 0 as position, null as pipeline_key, null as stage_key, null as kind,
         null as probability, null as amount, null as currency, null as close_date, null as owner_key, is_deleted
     from deletions
+    where {{ mine }}
 ),
 
 filled as (

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.forecast_quotas import asked, reliability
 from benchmarks.forecast_worlds import KINDS, world
 from forecasting.backtest import default_origins, judged_rows, vintage_rows
 from forecasting.histories import WON, Histories, month_number, month_of, month_start
@@ -88,10 +89,13 @@ def main(arguments: Iterable[str] = ()) -> None:
     for line in lines:
         print(f"{line.on:28} {line.figure:44} {line.band:5} {line.bound:>12}  {line.value:>22}  "
               f"{'met' if line.met else 'MISSED'}")  # fmt: skip
+    odds = reliability(each for kind in KINDS for seed in seeds for each in asked(kind, seed, life(kind, seed)))
+    print("odds to reach a quota", *odds, sep="\n")
     if "--write" in arguments:
         from benchmarks.forecast_page import page
 
-        (ROOT / "docs" / "forecast-accuracy.md").write_text(page(cases, lines, seeds), encoding="utf-8")
+        text = page(cases, lines, seeds, odds)
+        (ROOT / "docs" / "forecast-accuracy.md").write_text(text, encoding="utf-8")
 
 
 def worlds(seeds: Iterable[int]) -> list[Case]:

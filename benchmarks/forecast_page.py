@@ -39,6 +39,14 @@ SPANS = [
     "counts with what was won of it so far). Overlapping sums are few independent ones: single cells scatter widely.",
     "",
 ]
+ODDS = [
+    "",
+    "## Odds to reach a quota",
+    "",
+    "`p_attain` on the worlds, eight owners each, quotas of 0.4 to 1.6 times what the year before brought",
+    "(`benchmarks/forecast_quotas.py`): what was said and how often it came, of so many months of an owner.",
+    "",
+]
 KINDS = {
     "3 months": ("cumulative", 3), "6 months": ("cumulative", 6), "9 months": ("cumulative", 9),
     "fiscal quarter": ("fiscal_quarter", 3), "fiscal year": ("fiscal_year", 12),
@@ -46,14 +54,14 @@ KINDS = {
 """Columns of the table of periods: kind and length in months."""
 
 
-def page(cases: Sequence[Case], lines: Sequence[Line], seeds: Sequence[int]) -> str:
-    """The whole page."""
+def page(cases: Sequence[Case], lines: Sequence[Line], seeds: Sequence[int], odds: Sequence[str] = ()) -> str:
+    """The whole page. odds: table of benchmarks.forecast_quotas."""
     return "\n".join([
         HEAD.format(seeds="".join(f" {seed}" for seed in seeds)),
         "## Figures to reach", "", *_reached(lines), "", *_missed(lines), *_floor(cases),
         *(text for band in BANDS for text in (f"## Months {band}, WAPE by method", "", *_methods(cases, band), "")),
         *(text for band in BANDS for text in (f"## Months {band}, the forecast itself", "", *_own(cases, band), "")),
-        *_running(cases), *_spans(cases),
+        *_running(cases), *_spans(cases), *([*ODDS, *odds] if odds else []), "",
     ])  # fmt: skip
 
 

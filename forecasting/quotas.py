@@ -3,44 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 
+from forecasting.gamma import share_below
 from forecasting.hazards import HORIZONS
 from forecasting.histories import Floats
-from forecasting.intervals import at_scores
 from forecasting.open_pipeline import AMOUNT_NOISE
 from forecasting.periods import Each
-from forecasting.simulation import grid
 from forecasting.study import Study
 from forecasting.vintage import Point
 
 WANTED = 0.8
-STEPS = 40
-EVERY = 8
-"""Of the grid's levels, one in so many: odds are good to a quarter of a percent."""
+STEPS = 30
 
 
 @dataclass(frozen=True)
 class Month:
     """One owner's month. booked: certain; mean, variance: of the rest, what is common to all deals left out;
-    common: relative deviation of that; scores: calibrated, ascending; win_share: expected revenue of the month per unit
-    of open pipeline; noise: variance per unit of expected revenue of open deals."""
+    common: relative deviation of that; win_share: expected revenue of the month per unit of open pipeline; noise:
+    variance per unit of expected revenue of open deals.
+
+    An owner wins few deals a month, so the rest is a gamma of those moments. Reliable as it is: the company's
+    calibration, learned where many deals are added up, would make it worse (docs/forecast-accuracy.md)."""
 
     booked: float
     mean: float
     variance: float
     common: float
-    scores: Floats
     win_share: float
     noise: float
 
     def odds(self, quota: float, more: float = 0.0) -> float:
         """Probability to reach the quota, with `more` expected revenue of further open deals."""
         mean, variance = self.mean + more, self.variance + more * self.noise
-        deviation = np.sqrt(variance + (self.common * mean) ** 2)
-        rest = at_scores(np.array([mean]), np.array([deviation]), self.scores[None, :])[0]
-        return float((self.booked + rest >= quota).mean())
+        return 1 - share_below(quota - self.booked, mean, sqrt(variance + (self.common * mean) ** 2))
 
     def pipeline_needed(self, quota: float) -> float:
         """Further open pipeline with which the odds are 80 %, 0 where they are; NaN where no such deal would be won."""
@@ -59,21 +57,19 @@ class Month:
 
 def month_ahead(s: Study, p: Point, each: Each) -> Month:
     """The first month of a vintage, of one owner."""
-    total, variance = each.part.mean["total"][0], each.part.variance["total"][0]
+    booked, total, variance = each.part.mean["booked"][0], each.part.mean["total"][0], each.part.variance["total"][0]
     return Month(
-        0.0, float(total), float(variance), float(p.shared[0]), grid(s, p.as_of)[0, ::EVERY],
+        float(booked), float(total - booked), max(float(variance), 0.0), float(p.shared[0]),
         *_open_deals(s, p, each, 1.0),
     )  # fmt: skip
 
 
-def running_month(s: Study, p: Point, each: Each, booked: float, share: float, scores: Floats) -> Month:
-    """The rest of the running month, of one owner. share: of a shifted month before the calendar's month end; scores:
-    (levels) calibrated ones of the running month, ascending."""
+def running_month(s: Study, p: Point, each: Each, booked: float, share: float) -> Month:
+    """The rest of the running month, of one owner. share: of a shifted month before the calendar's month end."""
     parts = ("open_pipeline", "new_business")
     mean, variance = (share * sum(figures[c][0] for c in parts) for figures in (each.part.mean, each.part.variance))
     return Month(
-        booked, float(mean), float(variance), float(p.shared[0]), scores[::EVERY],
-        *_open_deals(s, p, each, share),
+        booked, float(mean), max(float(variance), 0.0), float(p.shared[0]), *_open_deals(s, p, each, share)
     )  # fmt: skip
 
 

@@ -149,7 +149,7 @@ def current_chunks(
         booked = booked_from(mine, now, each.index)
         rows += chunks(record, each.kind, each.name, each.part, booked)
         if record == "owner" and wanted.get((each.name, now.month), 0) > 0:
-            owing[each.name] = running_month(s, p, each, float(booked[0]), share, fine[0])
+            owing[each.name] = running_month(s, p, each, float(booked[0]), share)
         if record == "current":
             found = current_of(each.part, booked, share, fine)
             spans += current_periods(p, each, found, share, now, fiscal_start, Won(mine, each.index, now.month))

@@ -1,10 +1,13 @@
 """The table of figures to reach says met where a bound is kept and missed where it is not."""
 
+import numpy as np
 import pytest
 
 from benchmarks.forecast import SIMPLE, Case, figures_to_reach
 from benchmarks.forecast_page import page
+from benchmarks.forecast_quotas import OWNERS, WHEN, Asked, owned_by, reliability
 from forecasting.scores import Summary
+from tests.forecasting.lives import generated
 
 
 def case(name: str, group: str, near: float, far: float, coverage: float = 0.8, gap: float = 0.0) -> Case:
@@ -52,3 +55,19 @@ def test_a_world_over_the_bound_of_each_is_a_miss_though_the_mean_is_kept():
     assert line.value == f"{(0.5 * 1.125) ** 0.5:.3f} (1.12)"
     assert line.met is False
     assert pytest.approx(1.125) == cases[1].ratio("1-3", *SIMPLE)
+
+
+def test_reliability_sets_what_was_said_beside_what_came():
+    said = [("dense", WHEN[0], 0.92, True), ("dense", WHEN[0], 0.98, False), ("sparse", WHEN[1], 1.0, True)]
+    lines = reliability(Asked(*each) for each in said)
+    assert lines[-2] == "| 90-100 % | 95% said, 50% came (2) | 100% said, 100% came (1) | 100% said, 100% came (1) |"
+    assert lines[2] == "| 0-10 % |  |  |  |"
+
+
+def test_owners_of_a_world_share_its_deals_and_keep_them():
+    h = generated("sparse")
+    owned = owned_by(h, np.random.default_rng(1))
+    shares = np.bincount(owned.segment[h.is_first], minlength=OWNERS) / h.is_first.sum()
+    assert shares.min() > 0.01
+    assert shares.max() > 2 * shares.min()
+    assert (owned.segment == owned.segment[h.is_first][np.searchsorted(h.deal[h.is_first], h.deal)]).all()

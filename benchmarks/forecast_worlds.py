@@ -18,6 +18,11 @@ from forecasting.histories import LOST, NO_MONTH, OPEN, WON, Histories, historie
 
 STAGES = ("qualification", "meeting", "proposal", "negotiation", "closing")
 KINDS = ("steady", "seasonal", "shocked", "big", "long", "sparse")
+PROBABILITIES = (0.1, 0.2, 0.4, 0.6, 0.8)
+"""What the CRM of these companies says of each open stage: set by somebody who knows how their deals go."""
+DEFAULTS = (0.2, 0.4, 0.6, 0.8, 0.9, np.nan, np.nan)
+"""What HubSpot's default pipeline says of its five open stages (appointment scheduled, qualified to buy, presentation
+scheduled, decision maker bought-in, contract sent) until somebody changes it; won and lost have none here."""
 START = np.datetime64("2020-01-01", "D")
 
 
@@ -86,8 +91,7 @@ def _life(rows, number, start, end, kind, odds, break_day, random) -> None:
             return
         if day > due:
             due = day + random.exponential(kind.days * 2)
-        probability = (0.1, 0.2, 0.4, 0.6, 0.8)[stage]
-        rows.append((number, day, stage, OPEN, amount if known or stage > 1 else np.nan, due, probability))
+        rows.append((number, day, stage, OPEN, amount if known or stage > 1 else np.nan, due, PROBABILITIES[stage]))
         stay = random.gamma(1.3, kind.days / 1.3) * np.exp(0.3 * random.normal())
         chance = 1 / (1 + np.exp(-(np.log(kind.onward / (1 - kind.onward)) + 0.5 * quality)))
         chance *= odds ** (1 / len(STAGES)) if day > break_day else 1.0
@@ -97,7 +101,7 @@ def _life(rows, number, start, end, kind, odds, break_day, random) -> None:
             pushed = (day + leave) / 2
             due = leave + random.exponential(kind.days)
             if pushed < end:
-                rows.append((number, pushed, stage, OPEN, amount, due, probability))
+                rows.append((number, pushed, stage, OPEN, amount, due, PROBABILITIES[stage]))
         if dies:
             if random.random() < 0.85 and leave < end:
                 rows.append((number, leave, len(STAGES) + 1, LOST, amount, due, np.nan))

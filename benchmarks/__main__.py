@@ -1,4 +1,5 @@
-"""`make bench`: every measurement, or those named: `make bench ARGS=extraction`. `big` runs only when it is named.
+"""`make bench`: every measurement, or those named: `make bench ARGS=extraction`. `big` and `guard` run only when they
+are named (`warehouse` measures the guard over its own build).
 
 Numbers after `forecast` are seeds of its worlds: `make bench ARGS="forecast 31 32"`.
 """

@@ -20,7 +20,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks import sales_rows
+from benchmarks import guard, sales_rows
 
 DEALS = 200_000
 BOUND = 4  # times the plain script
@@ -147,6 +147,7 @@ def measure(deals: int, root: Path, fixed: Fixed) -> float:
     print(f"{deals} deals, raw to marts: {full['cpu']:.1f} CPU s, plain {script['cpu']:.1f}: ratio", end=" ")
     print(f"{', '.join(told)} (bound {BOUND}); peak {full['peak_mb'] / 1024:.1f} GB (bound {PEAK_GB[deals <= DEALS]})")
     print(f"  of these in data tests {full['tests']:.1f}; slowest: {full['slowest']}", flush=True)
+    guard.tell(home)
     changed = sales_rows.change(home / "warehouse.duckdb", deals, 0.001)
     again = child("build", home, "1")
     told = [

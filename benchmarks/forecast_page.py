@@ -92,8 +92,8 @@ def _crm(cases: Sequence[Case]) -> list[str]:
         "The CRM-weighted pipeline twice: by the probabilities that HubSpot gives the five open stages of a new",
         "account's pipeline (20, 40, 60, 80, 90 %), as a company has them that never changed them, and by ones that",
         "fit its deals. The bound was set on worlds whose CRM promised 54 % too much (median). A CRM that fits is a",
-        f"harder rival: a method at the floor of every world would stand at {best[0]:.2f} of the first's error in months",
-        f"1-3 and at {best[1]:.2f} of the second's, where the bound of 0.45 is hardly to be reached.",
+        f"harder rival: a method at the floor of every world would stand at {best[0]:.2f} of the first's error in",
+        f"months 1-3 and at {best[1]:.2f} of the second's, where the bound of 0.45 is hardly to be reached.",
         "",
     ]
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from benchmarks.forecast_figures import Case, figures_to_reach
 from benchmarks.forecast_quotas import asked, reliability
+from benchmarks.forecast_rivals import rival_measures, rivals
 from benchmarks.forecast_worlds import DEFAULTS, KINDS, world
 from forecasting.backtest import Judged, default_origins, judged_rows, vintage_rows
 from forecasting.hazards import HORIZONS
@@ -120,7 +121,8 @@ def case(name: str, group: str, s: Study, origins: range, last: int) -> Case:
     wins = won.sum() / (last - origins[0])
     variation = x.value[won].std() / max(x.value[won].mean(), 1e-9)
     return Case(
-        name, group, len(np.unique(s.histories.deal)), float(wins), len(origins), measures(judged),
+        name, group, len(np.unique(s.histories.deal)), float(wins), len(origins),
+        measures(judged) | rival_measures(s, origins, last, rivals()),
         float(0.8 * np.sqrt((1 + variation**2) / wins)), cut_gap(s, origins[len(origins) // 2]),
         tuple(row for o in origins for row in vintage_periods(s, o, 1, last) if row.period.last <= last),
         inside_months(s, origins, last),

@@ -1,13 +1,18 @@
 """The table of figures to reach says met where a bound is kept and missed where it is not."""
 
+import sys
+
 import numpy as np
 import pytest
 
 from benchmarks.forecast_figures import SIMPLE, Case, figures_to_reach
 from benchmarks.forecast_page import page
 from benchmarks.forecast_quotas import OWNERS, WHEN, Asked, owned_by, reliability
+from benchmarks.forecast_rivals import rival_measures, rivals
+from forecasting.backtest import judged_rows, vintage_rows
 from forecasting.scores import Summary
-from tests.forecasting.lives import generated
+from forecasting.study import study
+from tests.forecasting.lives import generated, last_month
 
 
 def case(name: str, group: str, near: float, far: float, coverage: float = 0.8, gap: float = 0.0) -> Case:
@@ -77,3 +82,24 @@ def test_owners_of_a_world_share_its_deals_and_keep_them():
     assert shares.min() > 0.01
     assert shares.max() > 2 * shares.min()
     assert (owned.segment == owned.segment[h.is_first][np.searchsorted(h.deal[h.is_first], h.deal)]).all()
+
+
+def test_rivals_are_judged_on_the_same_months_and_a_missing_extra_is_said(monkeypatch, capsys):
+    h = generated("sparse")
+    last = last_month(h)
+    s = study(h, last)
+
+    def last_months(past):
+        return np.full(9, past[-1])
+
+    found = rival_measures(s, range(last - 6, last), last, {"auto_ets": last_months})["auto_ets"]
+    naive = [row for row in judged_rows(s, [row for o in range(last - 6, last) for row in vintage_rows(s, o)], last)
+             if row.method == "naive" and row.horizon <= 3]  # fmt: skip
+    error = sum(abs(row.forecast - row.actual) for row in naive) / sum(row.actual for row in naive)
+    assert found["1-3"].wape == pytest.approx(error)
+    assert found["1-3"].n == len(naive) == 15
+    monkeypatch.setitem(sys.modules, "statsforecast.models", None)
+    rivals.cache_clear()
+    assert rivals() == {}
+    assert "statsforecast is not installed" in capsys.readouterr().out
+    rivals.cache_clear()

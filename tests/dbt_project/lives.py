@@ -186,13 +186,27 @@ def leads(seed: int, zone: ZoneInfo, world: list[Life]) -> list[tuple[int, datet
 
 def land(con, world: list[Life], people: list[tuple[int, datetime, list[int]]]) -> None:
     """All extractions, rates and settings; the clock."""
+    configure(con)
+    extract(con, world, extractions())
+    invite(con, people)
+    set_as_of(con, iso(AS_OF))
+
+
+def configure(con) -> None:
+    """Rates and settings."""
     con.execute("insert into meta.configured_stages values ('hubspot', 'default', 'dup', 'void')")
     con.execute("insert into meta.configured_stages values ('hubspot', 'default', 'delivery', 'fulfilment')")
     for kind, spans in RATES.items():
         for since, rate in spans:
             con.execute("insert into meta.configured_rates values ('USD', ?, ?, ?)", [kind, since, rate])
-    before = None
-    for number, at in enumerate(extractions()):
+
+
+def extract(con, world: list[Life], instants: list[datetime]) -> None:
+    """What those of `extractions` brought, each what had changed since the one before it."""
+    every = extractions()
+    for at in instants:
+        number = every.index(at)
+        before = every[number - 1] if number else None
         add(con, "deal_pipelines", [FIRST if number < 3 else LATER, RENEWALS], extracted_at=iso(at))
         add(con, "deals", [record for life in world for record in [_record(life, before, at, world)] if record],
             extracted_at=iso(at))  # fmt: skip
@@ -202,7 +216,10 @@ def land(con, world: list[Life], people: list[tuple[int, datetime, list[int]]]) 
             {"id": f"deals:{life.number}", "object": "deals", "object_id": str(life.number),
              "absent_by": iso(life.gone[0][0])} for life in purged
         ], extracted_at=iso(at))  # fmt: skip
-        before = at
+
+
+def invite(con, people: list[tuple[int, datetime, list[int]]]) -> None:
+    """Leads and whose deals are whose, read at the end."""
     contacts = [contact(number, [("01-01", "lead")], "01-01") | {"createdAt": iso(at)} for number, at, _ in people]
     for record, (_, at, _) in zip(contacts, people, strict=True):
         record["properties"]["createdate"] = iso(at)
@@ -211,7 +228,6 @@ def land(con, world: list[Life], people: list[tuple[int, datetime, list[int]]]) 
     add(con, "deal_contacts", [
         linked(number, *(person for person, _, deals in people if number in deals)) for number in numbers
     ], extracted_at=iso(AS_OF))  # fmt: skip
-    set_as_of(con, iso(AS_OF))
 
 
 def _record(life: Life, before: datetime | None, at: datetime, world: list[Life]) -> dict | None:

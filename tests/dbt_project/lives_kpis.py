@@ -121,7 +121,7 @@ def _closed_figures(found: list[Closing]) -> dict:
 
 
 def _created(world: list[Life], calendar: Calendar, month: date, pipeline: str) -> dict:
-    lives, imported = [], 0
+    lives, fresh, imported = [], [], 0
     for life in seen(world):
         now = at_instant(life, calendar, AS_OF)
         if now.is_gone or calendar.month(life.created) != month or life.created >= AS_OF:
@@ -132,7 +132,10 @@ def _created(world: list[Life], calendar: Calendar, month: date, pipeline: str) 
                 end = entered_last(life) if now.stage in CLOSED else AS_OF
                 is_closed = CLOSED.get(now.stage) in ("won", "lost")  # void: set aside, outside every rate
                 lives.append((max(end - life.created, timedelta(0)) / DAY, is_closed))
-    return {"new_deals": len(lives), "imported_deals": imported, "km_sales_cycle_days": survival_median(lives)}
+                if deal_type(life, now.pipeline) == "new_business":
+                    fresh.append(lives[-1])
+    return {"new_deals": len(lives), "imported_deals": imported, "km_sales_cycle_days": survival_median(lives),
+            "new_business_km_sales_cycle_days": survival_median(fresh)}  # fmt: skip
 
 
 def _leads(world: list[Life], people: list[tuple], calendar: Calendar, month: date) -> dict:

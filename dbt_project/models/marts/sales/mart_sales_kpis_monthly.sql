@@ -19,6 +19,7 @@ figures as (
         coalesce(cycles.new_deals, 0) as new_deals,
         coalesce(cycles.imported_deals, 0) as imported_deals,
         cycles.km_sales_cycle_days,
+        cycles.new_business_km_sales_cycle_days,
         {%- for type in deal_types() %}
         coalesce(closings.{{ type }}_won_count, 0) as {{ type }}_won_count,
         coalesce(closings.{{ type }}_lost_count, 0) as {{ type }}_lost_count,
@@ -123,6 +124,7 @@ select
     new_business_deal_size_n,
     new_business_average_sales_cycle_days,
     new_business_median_sales_cycle_days,
+    new_business_km_sales_cycle_days,
     is_complete_month,
     is_rollup
 from figures

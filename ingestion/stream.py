@@ -29,6 +29,8 @@ class Stream:
     """Personal data of a record, replaced before landing: {dotted path: name of the keyed hash in its place}."""
     key: str = "id"
     """Name of the record's own id in it."""
+    whole: bool = False
+    """Every window lists all there is: a record that is absent from one is gone."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from ingestion.registry import vendors
 from orchestration import dbt_build, warehouse
 from orchestration.home import read_json
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     from orchestration.session import Session
 
-WHOLE_LISTS = ("deal_pipelines", "lead_pipelines", "owners", "properties", "goal_targets")
-"""Streams whose every window lists all there is: a record that is absent from one is gone."""
 VOLATILE = {"source_counts": ("counted_at",)}
 """Fields that say when, not what."""
 CONFIGURED = (
@@ -137,7 +136,7 @@ def _says_more(connection: duckdb.DuckDBPyConnection, window: dict[str, Any]) ->
     ).fetchone()
     if row is None or row[0]:
         return True
-    return stream in WHOLE_LISTS and _lacks(connection, table, window)
+    return vendors()[window["vendor"]].stream(stream).whole and _lacks(connection, table, window)
 
 
 def _lacks(connection: duckdb.DuckDBPyConnection, table: str, window: dict[str, Any]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,12 @@ from tenacity import wait_none
 
 from ingestion import client
 from ingestion.errors import AuthError, CorruptResponse, MissingScope, RateLimited, SourceError
-from ingestion.forgotten import Forgotten
-from ingestion.redaction import person_hash
 from ingestion.sandbox.salesforce_ids import sf_id
 from ingestion.sandbox.serve import Sandbox
 from ingestion.sandbox.world import World
-from ingestion.settings import Secret
 from ingestion.sources.salesforce import VENDOR, Api, api, bulk
 from ingestion.sources.salesforce.objects import ACCOUNTS, FOLLOWED, OPPORTUNITIES, OPPORTUNITY_HISTORY
-from tests.ingestion.salesforce_home import good, newest, org_rows, plain, query, settings, sync
+from tests.ingestion.salesforce_home import good, newest, org_rows, query, settings, sync
 
 
 @pytest.fixture(autouse=True)
@@ -137,7 +133,7 @@ def test_check_names_what_is_missing(tmp_path: Path, sandbox: Sandbox) -> None:
     assert (found["accounts"].ok, found["accounts"].scope) == (False, "Read and View All on Account")
     assert (found["opportunities"].ok, found["forecasting_quotas"].ok) == (False, True)
     assert found["opportunities"].scope == "field-level read of Opportunity: StageName"
-    assert found["leads"].detail == f"{len(sandbox.salesforce.table('Lead')):,} records, without CurrencyIsoCode"
+    assert found["leads"].detail == f"{len(sandbox.salesforce.table('Lead')):,} records"
     sandbox.salesforce.hidden.clear()
     found = {result.name: result for result in VENDOR.check(connection, {"Industry_Segment__c": False, "No__c": False})}
     assert found["property Industry_Segment__c"].detail == "Industry Segment (picklist)"
@@ -233,35 +229,3 @@ def test_a_query_of_ids_fits_an_address(tmp_path: Path, sandbox: Sandbox) -> Non
     made_up = [sf_id("Account", number) for number in range(1_000, 1_400)]
     found = list(org.by_ids(ACCOUNTS, org.fields(ACCOUNTS, described), [*made_up, *ids]))
     assert {row["Id"] for row in found} == set(ids)
-
-
-# ---- people
-def test_who_asked_to_be_forgotten_is_not_landed_and_not_counted(tmp_path: Path, sandbox: Sandbox) -> None:
-    lead = next(row for row in sandbox.salesforce.table("Lead") if row["IsConverted"] and not row["IsDeleted"])
-    key = Secret("test")
-    forgotten = Forgotten(key)
-    forgotten.add([f"salesforce:{lead['Id']}"], [person_hash(lead["Email"], key)])
-    (tmp_path / "forgotten.json").write_text(json.dumps({"people": forgotten.people}))
-    good(sync(tmp_path, sandbox))
-    everything = "".join(
-        text
-        for stream in ("leads", "contacts", "contact_roles", "lead_history", "campaign_members")
-        for (text,) in query(tmp_path, f"select record::varchar from raw.salesforce__{stream}")
-    )
-    assert lead["Id"] not in everything
-    assert person_hash(lead["Email"], key) not in everything
-    for _ in range(2):
-        count = newest(tmp_path, "source_counts")["leads"]["live"]
-        ours = [row for row in newest(tmp_path, "leads").values() if row["IsDeleted"] == "false"]
-        assert float(count) == len(ours) == sum(not row["IsDeleted"] for row in sandbox.salesforce.table("Lead")) - 1
-        reports = good(sync(tmp_path, sandbox))
-        assert reports["leads"].requests <= 6, "no comparison of ids: the difference is known"
-
-
-def test_a_person_is_lead_and_contact() -> None:
-    lead = {"Id": "00Q1", "ConvertedContactId": "0031", "MasterRecordId": None, "email_hash": "h"}
-    assert VENDOR.identity_of is not None
-    assert VENDOR.identity_of("leads", lead) == ({"00Q1", "0031"}, {"h"})
-    assert VENDOR.identity_of("contacts", {"Id": "0031", "email_hash": None}) == ({"0031"}, set())
-    assert VENDOR.identity_of("opportunities", {"Id": "0061"}) == (set(), set())
-    assert plain("2026-01-05T09:00:00.000+0000") == plain("2026-01-05T09:00:00.000Z") == 1_767_603_600_000

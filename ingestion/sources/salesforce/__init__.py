@@ -62,7 +62,8 @@ def _checked(api: Api, spec: ObjectSpec) -> CheckResult:
 
 
 def _stream(spec: ObjectSpec) -> Stream:
-    return Stream(spec.stream, spec.description, spec.permission, spec.optional, spec.personal or {}, "Id")
+    whole = spec.cursor is None
+    return Stream(spec.stream, spec.description, spec.permission, spec.optional, spec.personal or {}, "Id", whole)
 
 
 VENDOR = Vendor(
@@ -77,9 +78,10 @@ VENDOR = Vendor(
     streams=(
         *map(_stream, (ORGANIZATION, *FOLLOWED, *WHOLE)),
         Stream(
-            "record_types", "Record types of opportunities with the stages of each", OPPORTUNITIES.permission, key="Id"
+            "record_types", "Record types of opportunities with the stages of each", OPPORTUNITIES.permission,
+            key="Id", whole=True,
         ),
-        Stream("fields", "Fields of opportunities as describe lists them", OPPORTUNITIES.permission),
+        Stream("fields", "Fields of opportunities as describe lists them", OPPORTUNITIES.permission, whole=True),
         Stream("absences", "Records that were known and are not to be had any more, not even as deleted ones"),
         Stream("source_counts", "The source's own counts at the end of each extraction"),
     ),
@@ -90,4 +92,4 @@ VENDOR = Vendor(
     identity_of=identity_of,
     people=CONCERNED,
     also_people=PEOPLE[1:],
-)
+)  # fmt: skip

@@ -70,7 +70,7 @@ LEADS_SPEC = ObjectSpec(
     "leads", "Lead", "Leads without their names; e-mail as a keyed hash",
     ("Id", "Status", "OwnerId", "IsConverted", *_CHANGED),
     ("LeadSource", "Company", "Email", "ConvertedDate", "ConvertedOpportunityId", "ConvertedContactId",
-     "ConvertedAccountId", "MasterRecordId", "CurrencyIsoCode"),
+     "ConvertedAccountId", "MasterRecordId"),
     counted_as=LEADS, personal={"Email": "email_hash"},
 )  # fmt: skip
 LEAD_HISTORY = ObjectSpec(

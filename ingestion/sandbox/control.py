@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from ingestion.sandbox import faults, truth
+from ingestion.sandbox import faults, salesforce_truth, truth
 from ingestion.sandbox.model import SILENT, iso
 
 if TYPE_CHECKING:
     from ingestion.sandbox.serve import Sandbox
 
 Query = dict[str, list[str]]
+_OF_ORG = {"salesforce_deals": salesforce_truth.deals, "salesforce_transitions": salesforce_truth.transitions}
+"""Truths of the Salesforce org, which are not asked for by source."""
 
 
 def answer(sandbox: Sandbox, method: str, path: str, query: Query, body: Any) -> tuple[int, Any]:
@@ -55,7 +57,11 @@ def _rules(sandbox: Sandbox) -> dict[str, Any]:
 
 def _truth(sandbox: Sandbox, table: str, query: Query) -> bytes:
     one = {name: values[0] for name, values in query.items()}
-    rows = truth.rows(sandbox.world, table, **one)
+    if table in _OF_ORG:
+        org = sandbox.salesforce
+        rows = _OF_ORG[table](sandbox.world, one.get("as_of"), keeps=org.keeps, bin_days=org.bin_days)
+    else:
+        rows = truth.rows(sandbox.world, table, **one)
     text = bytearray()  # not a list of lines: a large world has a million
     for row in rows:
         text += orjson.dumps(row) + b"\n"

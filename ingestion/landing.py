@@ -12,6 +12,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,6 +80,15 @@ class Landing:
     def window_ids(self) -> set[str]:
         """Names of the complete windows, without reading them."""
         return {path.parent.name for path in self.root.glob(f"*/*/*/{MANIFEST}")}
+
+    def vendors(self) -> set[str]:
+        """Vendors of which anything was ever landed: one window of each source is read."""
+        firsts = (next(source.glob(f"*/*/{MANIFEST}"), None) for source in self.root.glob("*"))
+        found = set()
+        for manifest in filter(None, firsts):
+            with suppress(LandingError):  # loading it tells what is the matter
+                found.add(read_window(manifest).vendor)
+        return found
 
     def remove_unfinished(self) -> int:
         """Remove what a killed run left behind; call only under the run lock. Returns the number of folders."""

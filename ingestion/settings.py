@@ -129,7 +129,7 @@ def _connections(env: Mapping[str, str]) -> Iterator[Connection]:
 def _connection(env: Mapping[str, str], vendor: Vendor, name: str) -> Iterator[Connection]:
     prefix = vendor.name.upper() + (f"__{name}" if name else "")
     found = {c.suffix: value for c in vendor.credentials if (value := _secret(env, f"{prefix}_{c.suffix}"))}
-    missing = [f"{prefix}_{c.suffix}" for c in vendor.credentials if c.suffix not in found]
+    missing = [f"{prefix}_{c.suffix}" for c in vendor.credentials if c.suffix not in found and not c.optional]
     if not found:
         return
     if missing:

@@ -40,6 +40,8 @@ class Credential:
     suffix: str
     help: str
     secret: bool = True
+    optional: bool = False
+    """The connection is on without it."""
 
 
 @dataclass
@@ -133,6 +135,8 @@ class Vendor:
     """Streams whose records are people or name them; the first is the people's own."""
     also_people: Sequence[str] = ()
     """Further ones of them whose records are people: one person can be a record of several."""
+    gives_ads: bool = False
+    """It gives campaigns and their figures, no deals: its models are those of vars.ad_vendors."""
     is_reference: bool = False
     """It gives exchange rates, no deals; it needs no credential, exchange_rates of funnel.yml turns it on."""
 

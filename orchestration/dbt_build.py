@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ingestion.landing import Landing
+from ingestion.registry import vendors
 from ingestion.settings import PROJECT_ROOT, Settings
 from orchestration import own_package, warehouse
 from orchestration.errors import AuditRefused, BuildFailed
@@ -48,6 +50,7 @@ def variables(settings: Settings) -> str:
     config = settings.config
     return json.dumps(
         {
+            **modelled(settings),
             "reporting_timezone": config.reporting_timezone,
             "reporting_currency": config.reporting_currency,
             "fiscal_year_start_month": config.fiscal_year_start_month,
@@ -55,6 +58,15 @@ def variables(settings: Settings) -> str:
             **config.for_models(),
         }
     )
+
+
+def modelled(settings: Settings) -> dict[str, list[str]]:
+    """Vendors whose models are built, by var: those of a connection, and those of which anything was ever landed. A CRM
+    where there is none, so that there is a project."""
+    there = {c.vendor for c in settings.connections} | Landing(settings.landing).vendors()
+    known = [vendor for name, vendor in vendors().items() if name in there and not vendor.is_reference]
+    crms = [vendor.name for vendor in known if not vendor.gives_ads]
+    return {"vendors": crms or ["hubspot"], "ad_vendors": [vendor.name for vendor in known if vendor.gives_ads]}
 
 
 def invoke(settings: Settings, command: str, *arguments: str, progress: Say | None = None) -> Any:

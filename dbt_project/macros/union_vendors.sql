@@ -1,11 +1,37 @@
-{#- Every vendor's staging model of one thing, one below the other. A new CRM is one word in vars.vendors.
-    `columns` names them explicitly, so that a vendor's own extra columns never leak below staging. -#}
-{% macro union_vendors(thing, columns='*', where=none) %}
-{%- for vendor in var('vendors') %}
+{#- Every vendor's staging model of one thing, one below the other. `columns` names them explicitly, so that a vendor's
+    own extra columns never leak below staging. `kind`: the var that lists the vendors (CRMs; ad_vendors). -#}
+{% macro union_vendors(thing, columns='*', where=none, kind='vendors') %}
+{%- for vendor in var(kind) %}
 select {{ columns }} from {{ ref('stg_' ~ vendor ~ '__' ~ thing) }}
 {%- if where %} where {{ where }}{% endif %}
 {%- if not loop.last %}
 union all by name
 {%- endif %}
+{%- else %}
+{{ no_rows(thing) }}
 {%- endfor %}
+{% endmacro %}
+
+{#- What a vendor does not have: no rows, in the common columns. -#}
+{% macro no_rows(thing) %}{% set columns = {
+    'teams': {'source': 'varchar', 'source_team_id': 'varchar', 'team_name': 'varchar', 'extracted_at': 'timestamptz',
+        'window_seq': 'bigint', 'part': 'integer', 'line': 'bigint'},
+    'lead_objects': {'source': 'varchar', 'source_lead_object_id': 'varchar', 'lead_type': 'varchar',
+        'lead_label': 'varchar', 'pipeline_id': 'varchar', 'stage_id': 'varchar', 'owner_id': 'varchar',
+        'created_at': 'timestamptz', 'updated_at': 'timestamptz', 'is_archived': 'boolean',
+        'archived_at': 'timestamptz', 'merged_ids': 'varchar[]', 'extracted_at': 'timestamptz',
+        'window_id': 'varchar', 'window_seq': 'bigint'},
+    'rejected_properties': {'source': 'varchar', 'stream': 'varchar', 'record_id': 'varchar', 'reason': 'varchar',
+        'is_superseded': 'boolean', 'window_id': 'varchar', 'window_seq': 'bigint', 'extracted_at': 'timestamptz',
+        'record': 'varchar'},
+    'campaigns': {'source': 'varchar', 'source_campaign_id': 'varchar', 'campaign_name': 'varchar',
+        'channel': 'varchar', 'status': 'varchar', 'extracted_at': 'timestamptz', 'window_seq': 'bigint'},
+    'campaign_days': {'source': 'varchar', 'source_campaign_id': 'varchar', 'date': 'date', 'impressions': 'bigint',
+        'clicks': 'bigint', 'cost': 'decimal(18, 6)', 'currency': 'varchar', 'conversions': 'double',
+        'extracted_at': 'timestamptz', 'window_seq': 'bigint'},
+    'deal_properties': {'source': 'varchar', 'source_deal_id': 'varchar', 'extracted_at': 'timestamptz',
+        'window_id': 'varchar', 'window_seq': 'bigint'},
+} %}
+select {% for name, type in columns[thing].items() %}cast(null as {{ type }}) as {{ name }}{{ ', ' if not loop.last }}{% endfor %}
+where false
 {% endmacro %}

@@ -29,6 +29,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import orjson
 
 from ingestion.sandbox import banks, control, faults, hubspot_errors, salesforce_errors
+from ingestion.sandbox.google_ads import GoogleAds
 from ingestion.sandbox.hubspot import HubSpot
 from ingestion.sandbox.limits import Limits
 from ingestion.sandbox.options import TOKEN, options_of, world
@@ -38,6 +39,7 @@ from ingestion.sandbox.world import World
 LONGEST_TARGET = 16_384
 SALESFORCE = "/salesforce"
 """Path that the Salesforce org is under: SALESFORCE_API_BASE is the server's address with it."""
+GOOGLE_ADS = "/google_ads"
 
 
 class Sandbox:
@@ -62,6 +64,7 @@ class Sandbox:
         self.api = HubSpot(world, **behaviour)
         self.shapes = self.api.shapes
         self.salesforce = Salesforce(world, **(salesforce or {}))
+        self.google_ads = GoogleAds(world)
         self.limits, self.faults = Limits(rate, search_rate, daily), faults.Faults()
         self.requests: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
@@ -152,6 +155,12 @@ class Handler(BaseHTTPRequestHandler):
                 return
             if path.startswith(SALESFORCE + "/"):
                 status, answer, headers = self._of_salesforce(path.removeprefix(SALESFORCE), query, body)
+            elif path.startswith(GOOGLE_ADS + "/"):
+                told = (self.headers.get("Authorization"), self.headers.get("developer-token"))
+                status, answer = self.sandbox.google_ads.answer(
+                    self.command, path.removeprefix(GOOGLE_ADS), body, *told
+                )
+                headers = {}
             else:
                 status, answer = self._answered(path, query, body)
                 headers = {} if path.endswith("/search") else self.sandbox.limits.headers()

@@ -65,9 +65,14 @@ TRUTHS = {
               and (stages.is_won or (stages.is_open and target.is_open and stages.position >= target.position))""",
     },
     "mart_renewals_monthly": {"due_count": f"select count(*) {DEALS} and renewal_of_deal_key is not null"},
+    "bridge_deal_touches": {"weight": f"select count(*) {DEALS}"},
+    "mart_marketing_performance_monthly": {
+        "won_amount": "select sum(amount_reporting) from marts.fct_won_revenue where not is_reversed",
+        "leads": "select count(*) from marts.dim_leads where not is_deleted",
+    },
 }
 """{table: {column: the sum by facts}}; {pin} and {within} stand for the values that the tool keeps to."""
-FACTS = {"fct_won_revenue", "fct_stage_transitions", "fct_lead_transitions", "fct_targets"}
+FACTS = {"fct_won_revenue", "fct_campaign_days", "fct_stage_transitions", "fct_lead_transitions", "fct_targets"}
 """Tables to sum that no other one tells of: only their warnings are held against them."""
 
 NEVER = {

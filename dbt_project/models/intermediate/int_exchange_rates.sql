@@ -23,6 +23,10 @@ currencies as (
     select source, home_currency as currency
     from {{ ref('int_home_currencies') }}
     where home_currency is not null
+    union
+    select source, currency
+    from {{ ref('int_campaign_days') }}
+    where currency is not null
 ),
 
 -- closings use spot, month ends month_end, and each the other where the company gave only one; plan stands alone

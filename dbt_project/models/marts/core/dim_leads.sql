@@ -26,6 +26,24 @@ reached as (
     group by 1
 ),
 
+campaigned as (
+    select leads.lead_key, campaigns.campaign_key
+    from leads
+    inner join {{ ref('int_campaigns') }} as campaigns
+        on
+            {{ channel_of_source('leads.original_source') }} = campaigns.channel
+            and lower(leads.original_source_detail) = lower(campaigns.campaign_name)
+    qualify row_number() over (
+        partition by leads.lead_key
+        order by
+            coalesce(
+                {{ to_reporting_date('leads.created_at') }} between campaigns.first_date and campaigns.last_date, false
+            ) desc,
+            campaigns.last_date desc nulls last,
+            campaigns.campaign_key
+    ) = 1
+),
+
 last_events as (
     select lead_key, field, value
     from {{ ref('int_lead_events') }}
@@ -39,7 +57,7 @@ select
     leads.source_lead_id,
     leads.original_source,
     leads.latest_source,
-    cast(null as varchar) as campaign_key,
+    campaigns.campaign_key,
     leads.created_at,
     reached.lifecycle_stage,
     reached.furthest_lifecycle_stage,
@@ -55,6 +73,7 @@ from leads
 left join reached on leads.lead_key = reached.lead_key
 left join last_events as statuses on leads.lead_key = statuses.lead_key and statuses.field = 'lead_status'
 left join last_events as owners on leads.lead_key = owners.lead_key and owners.field = 'owner'
+left join campaigned as campaigns on leads.lead_key = campaigns.lead_key
 left join {{ ref('int_lead_deals') }} as deals on leads.lead_key = deals.lead_key
 left join {{ ref('int_import_batches') }} as batches
     on leads.lead_key = batches.record_key and batches.record_kind = 'lead'

@@ -1,0 +1,214 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key=['source', 'source_deal_id'],
+    on_schema_change='fail'
+) }}
+-- One row per event of a tracked field of an opportunity, out of everything ever landed: Salesforce drops the history
+-- of a deleted opportunity, we keep it. Opportunities with anything new are computed whole.
+with
+{% if is_incremental() %}
+affected as (
+    select source, source_deal_id
+    from {{ ref('stg_salesforce__deal_versions') }}
+    where window_seq > {{ seen_up_to() }}
+    union
+    select source, source_deal_id
+    from {{ ref('stg_salesforce__deal_history') }}
+    where window_seq > {{ seen_up_to() }}
+    union
+    select source, {{ json_text('record', '$.object_id') }}
+    from {{ source('raw_salesforce', 'salesforce__absences') }}
+    where window_seq > {{ seen_up_to() }} and record_id like 'deals:%'
+),
+{% endif %}
+
+first_syncs as (
+    select
+        source,
+        coalesce(min(window_seq) filter (where kind = 'full'), min(window_seq)) as first_seq
+    from {{ source('raw', '_windows') }}
+    where vendor = 'salesforce' and stream = 'opportunities'
+    group by source
+),
+
+version_rows as (
+    select *
+    from {{ ref('stg_salesforce__deal_versions') }}
+    where
+        reject_reason is null
+        {% if is_incremental() %}
+        and (source, source_deal_id) in (select affected.source, affected.source_deal_id from affected)
+        {% endif %}
+),
+
+history_rows as (
+    select *
+    from {{ ref('stg_salesforce__deal_history') }}
+    {% if is_incremental() %}
+    where (source, source_deal_id) in (select affected.source, affected.source_deal_id from affected)
+    {% endif %}
+),
+
+absences as (
+    select
+        source,
+        {{ json_text('record', '$.object_id') }} as source_deal_id,
+        coalesce({{ parse_timestamp(json_text('record', '$.absent_by')) }}, extracted_at) as absent_at,
+        extracted_at,
+        window_seq
+    from {{ source('raw_salesforce', 'salesforce__absences') }}
+    where
+        record_id like 'deals:%'
+        {% if is_incremental() %}
+        and (source, {{ json_text('record', '$.object_id') }}) in (
+            select affected.source, affected.source_deal_id from affected
+        )
+        {% endif %}
+),
+
+-- Opportunities are not merged.
+merged as (
+    select
+        source,
+        source_deal_id as loser_id,
+        cast(null as varchar) as survivor_id,
+        cast(null as timestamptz) as merged_at,
+        cast(null as timestamptz) as first_extracted_at,
+        cast(null as bigint) as first_window_seq,
+        window_seq
+    from version_rows
+    where false
+),
+
+deals as (
+    select
+        source,
+        source_deal_id,
+        max(window_seq) as window_seq,
+        row_number() over (order by source, source_deal_id) as deal_number
+    from (
+        select source, source_deal_id, window_seq from version_rows
+        union all
+        select source, source_deal_id, window_seq from history_rows
+        union all
+        select source, source_deal_id, window_seq from absences
+    ) as inputs
+    group by source, source_deal_id
+),
+
+versions as (
+    select
+        deals.deal_number,
+        version_rows.*,
+        row_number() over (
+            partition by deals.deal_number
+            order by version_rows.window_seq, version_rows.state_at, version_rows.part, version_rows.line
+        ) as version_number,
+        count(*) over (partition by deals.deal_number) as version_count
+    from version_rows
+    inner join deals
+        on version_rows.source = deals.source and version_rows.source_deal_id = deals.source_deal_id
+),
+
+births as (
+    select deal_number, min(created_at) as created_at
+    from versions
+    group by deal_number
+),
+
+-- A row of the history once landed never changes: of one id the first that was landed counts.
+told as (
+    select
+        {{ series_of('deals.deal_number', 'history_rows.field') }} as series,
+        deals.deal_number,
+        history_rows.effective_at,
+        history_rows.record_id,
+        history_rows.is_edit,
+        history_rows.value,
+        history_rows.value_before,
+        history_rows.extracted_at as first_extracted_at,
+        history_rows.window_seq as first_window_seq
+    from history_rows
+    inner join deals
+        on history_rows.source = deals.source and history_rows.source_deal_id = deals.source_deal_id
+    qualify row_number() over (
+        partition by deals.deal_number, history_rows.field, history_rows.record_id
+        order by history_rows.window_seq, history_rows.part, history_rows.line
+    ) = 1
+),
+
+-- A row of OpportunityHistory carries all fields, whichever changed.
+compared as (
+    select
+        *,
+        lag(value) over (partition by series order by effective_at, record_id) as last_value,
+        row_number() over (partition by series order by effective_at, record_id) as place
+    from told
+),
+
+history_events as (
+    select
+        series,
+        effective_at,
+        row_number() over (partition by series, effective_at order by record_id) as sequence,
+        value,
+        first_extracted_at,
+        first_window_seq,
+        'history_api' as origin
+    from compared
+    where (place = 1 and value is not null) or (place > 1 and value is distinct from last_value)
+    union all
+    -- What the first edit of a field changed had been so since the beginning.
+    select
+        compared.series,
+        births.created_at as effective_at,
+        0 as sequence,
+        compared.value_before as value,
+        compared.first_extracted_at,
+        compared.first_window_seq,
+        'synthetic_create' as origin
+    from compared
+    inner join births on compared.deal_number = births.deal_number
+    where compared.is_edit and compared.place = 1 and compared.value_before is not null
+),
+
+{{ last_told() }}
+
+-- A field that a version lacks altogether (removed, or hidden since from our user) is no change of the deal.
+property_values as (
+    {%- for field, (name, column) in {
+        'stage': ('StageName', 'stage_id'), 'pipeline': ('Id', 'pipeline_id'),
+        'amount': ('Amount', 'cast(amount as varchar)'), 'currency': ('CurrencyIsoCode', 'currency'),
+        'close_date': ('CloseDate', iso_utc('close_date_at')), 'owner': ('OwnerId', 'owner_id'),
+        'deal_type': ('Type', 'deal_type_raw'), 'forecast_category': ('ForecastCategory', 'forecast_category'),
+    }.items() %}
+    select
+        {{ series_of('deal_number', "'" ~ field ~ "'") }} as series, version_number, version_count, extracted_at,
+        updated_at, created_at, window_seq, {{ column }} as value
+    from versions
+    where list_contains(told_fields, '{{ name }}')
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+{{ events_beside_history() }}
+
+select
+    deals.source,
+    deals.source_deal_id,
+    {{ field_of('numbered.series') }} as field,
+    numbered.effective_at,
+    cast(numbered.place as integer) as sequence,
+    numbered.value,
+    case
+        when numbered.first_window_seq <= first_syncs.first_seq then numbered.effective_at
+        else numbered.first_extracted_at
+    end as recorded_at,
+    numbered.origin,
+    -- Times are whole seconds, and ids of one second need not have been given in order.
+    count(*) over (partition by numbered.series, numbered.effective_at) > 1 as is_order_ambiguous,
+    deals.window_seq
+from numbered
+inner join deals on numbered.deal_number = deals.deal_number
+left join first_syncs on deals.source = first_syncs.source

@@ -1,0 +1,133 @@
+"""Google Ads against its stand-in over real HTTP: spend as the stand-in reckons it, restatements, faults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingestion import campaigns
+from ingestion.errors import AuthError, CorruptResponse, MissingScope
+from ingestion.extract import extract
+from ingestion.loading import load_new, open_warehouse, read_state
+from ingestion.sandbox.google_ads import CREDENTIALS
+from ingestion.sandbox.serve import Sandbox
+from ingestion.sandbox.world import World
+from ingestion.settings import Settings, load_settings
+from ingestion.sources import google_ads
+from ingestion.stream import StreamReport
+
+MONTHLY = """
+    with newest as (
+        select record from raw.google_ads__campaign_days
+        qualify row_number() over (partition by record_id order by window_seq desc) = 1
+    )
+    select (record ->> '$.date')[:7], record ->> '$.customer.currencyCode',
+        sum(cast(record ->> '$.metrics.costMicros' as bigint))
+    from newest where (record ->> '$.is_gone') is null group by 1, 2"""
+
+
+@pytest.fixture
+def ads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Sandbox, Settings]]:
+
+    monkeypatch.setattr(google_ads, "SLICE_DAYS", 400)  # fewer requests: ten a second are sent
+    with Sandbox(World(seed=5, deals=30), rate=None, search_rate=None) as sandbox:
+        env = {f"GOOGLE_ADS_{name}": value for name, value in CREDENTIALS.items()}
+        yield sandbox, load_settings(env | {"GOOGLE_ADS_API_BASE": f"{sandbox.url}/google_ads"}, tmp_path)
+
+
+def sync(settings: Settings) -> dict[str, StreamReport]:
+    reports = extract(settings, {"google_ads": read_state(settings.warehouse, "google_ads", "google_ads")})
+    load_new(settings.warehouse, settings.landing)
+    return {report.stream: report for report in reports}
+
+
+def spend(settings: Settings) -> dict[tuple[str, str], int]:
+    with open_warehouse(settings.warehouse, read_only=True) as connection:
+        return {(month, currency): cost for month, currency, cost in connection.execute(MONTHLY).fetchall()}
+
+
+def test_spend_is_the_vendors_after_each_sync(ads: tuple[Sandbox, Settings]) -> None:
+    sandbox, settings = ads
+    assert sync(settings)["campaign_days"].kind == "full"
+    assert spend(settings) == sandbox.google_ads.spend()
+    assert len(spend(settings)) > 20
+
+    again = sync(settings)
+    assert [again[stream].window_id for stream in ("campaign_days", "campaigns")] == [None, None]
+
+    sandbox.world.advance(9)
+    later = sync(settings)["campaign_days"]
+    # nine days of three campaigns are new; of the days before only what was restated comes again
+    assert later.kind == "incremental"
+    assert 27 - 3 < later.rows < 90
+    assert spend(settings) == sandbox.google_ads.spend()
+    sandbox.world.advance(9)
+    sync(settings)
+    assert spend(settings) == sandbox.google_ads.spend()
+    with open_warehouse(settings.warehouse, read_only=True) as connection:
+        gone = connection.execute(
+            "select count(*) from raw.google_ads__campaign_days where record ->> '$.is_gone' = 'true'"
+        ).fetchone()
+    assert gone is not None
+    assert gone[0] >= 1  # a day credited whole has no row any more
+
+
+def test_a_token_that_ended_is_renewed_once(ads: tuple[Sandbox, Settings]) -> None:
+    sandbox, settings = ads
+    connection = settings.connections[0]
+    api = google_ads.Api(connection)
+    with api.client:
+        assert len(api.accounts("campaigns")) == 2
+        sandbox.google_ads.tokens += 1  # the hour is over
+        assert len(list(api.campaigns())) == 6
+    assert sandbox.google_ads.tokens == 3
+
+
+@pytest.mark.parametrize(
+    ("changed", "error"),
+    [
+        ({"REFRESH_TOKEN": "old"}, AuthError),
+        ({"DEVELOPER_TOKEN": "x"}, AuthError),
+        ({"CUSTOMER_ID": "12"}, MissingScope),
+    ],
+)
+def test_refusals_say_what_to_do_and_land_nothing(
+    ads: tuple[Sandbox, Settings], tmp_path: Path, changed: dict[str, str], error: type[Exception]
+) -> None:
+    sandbox, _ = ads
+    env = {f"GOOGLE_ADS_{name}": value for name, value in (CREDENTIALS | changed).items()}
+    settings = load_settings(env | {"GOOGLE_ADS_API_BASE": f"{sandbox.url}/google_ads"}, tmp_path)
+    reports = sync(settings)
+    assert all(isinstance(report.error, error) for report in reports.values())
+    assert "GOOGLE_ADS_" in str(reports["campaign_days"].error)
+    assert not any(
+        value in str(report.error) for report in reports.values() for value in changed.values() if len(value) > 2
+    )
+    assert list(settings.landing.glob("*/*/*/window.json")) == []
+
+
+def test_an_error_in_mid_stream_is_no_answer() -> None:
+    assert (
+        google_ads._whole([{"results": [{}]}, {"error": {"status": "INTERNAL"}}]) == "an error in mid-stream (INTERNAL)"
+    )
+    assert google_ads._whole([{"results": []}]) is None
+
+
+def test_a_row_that_says_no_day_names_itself() -> None:
+    row: dict[str, Any] = {"customer": {"id": "1"}, "campaign": {"id": "2"}, "segments": {"date": "yesterday"}}
+    with pytest.raises(CorruptResponse, match=r"record .*'2'.*without customer, campaign or date"):
+        google_ads.day_record(row, "google_ads")
+
+
+def test_spans_and_slices_meet_end_to_end() -> None:
+    held = campaigns.Held(date(2026, 6, 10))
+    first, last = campaigns.span(held, 30, False, date(2026, 6, 11))
+    assert (first, last) == (date(2026, 5, 11), date(2026, 6, 12))
+    assert list(campaigns.slices(first, last, 30)) == [
+        (date(2026, 5, 11), date(2026, 6, 9)), (date(2026, 6, 10), date(2026, 6, 12)),
+    ]  # fmt: skip
+    assert campaigns.span(held, 30, True, date(2026, 6, 11))[0] == date(2023, 5, 14)

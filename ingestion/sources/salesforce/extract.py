@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from ingestion.errors import AuthError, MissingScope, RateLimited, SourceError, Unreachable
 from ingestion.redaction import redact
-from ingestion.sources.salesforce.api import Api, Json, quoted
+from ingestion.sources.salesforce.api import Api, Json, my_domain, quoted
 from ingestion.sources.salesforce.dialect import Refused
 from ingestion.sources.salesforce.objects import (
     ACCOUNTS,
@@ -69,7 +69,9 @@ class Extraction(Units):
     def _organization(self) -> None:
         self.api.login(ORGANIZATION.stream)
         fields = self.api.fields(ORGANIZATION, self.api.describe(ORGANIZATION))
-        self.land_whole(ORGANIZATION.stream, self.api.rows(ORGANIZATION, fields))
+        # where a person opens its records: nothing that the API answers says it
+        where = {"InstanceUrl": my_domain(self.pull.connection.credentials["INSTANCE_URL"].reveal())}
+        self.land_whole(ORGANIZATION.stream, ({**row, **where} for row in self.api.rows(ORGANIZATION, fields)))
 
     # ---- what is read whole
     def _whole_unit(self, spec: ObjectSpec) -> Callable[[], None]:

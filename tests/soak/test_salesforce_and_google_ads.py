@@ -1,4 +1,4 @@
-"""A company on Salesforce that advertises with Google: every deal, every stay and every cent of spend as the worlds have
+"""A company on Salesforce that advertises with Google: every deal, every stay and every cent of spend as the world has
 them, at first and two months later.
 """
 
@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 
 import duckdb
 import pytest

@@ -12,6 +12,7 @@ from raw import set_as_of
 from sales_world import AS_OF, RATE, fill
 from whole import build, records
 
+from forecasting.backtest import vintage_rows
 from forecasting.coded import coded
 from forecasting.histories import WON, month_name, month_number
 from forecasting.study import study
@@ -161,3 +162,39 @@ def test_the_running_month_is_judged_on_the_same_day_of_earlier_months(con):
         assert row["actual"] == actual[row["target_month"]]
         assert row["error"] == row["forecast"] - row["actual"]
     assert {row["is_covered"] for row in rows} == {True, False}
+
+
+def test_a_future_planted_in_current_fields_is_in_no_vintage_of_before(con, compiled):
+    """Objects as they are now, and all that happened from August on, are made up: July's vintage must not see it."""
+
+    def july_and_august():
+        w = read(*coded(con.query("from intermediate.int_forecast_histories")), np.datetime64("2026-10-01", "us"))
+        s = study(w.by_pipeline, month_number("2026-09"))
+        rows = vintage_rows(s, month_number("2026-07"), "pipeline", {})
+        return [(r.component, r.segment, r.horizon, r.expected, r.p10, r.p90, r.crm_weighted) for r in rows], (
+            s.wins.value[s.wins.revenue_month >= month_number("2026-08")].sum()
+        )
+
+    said, came = july_and_august()
+    con.execute("begin")
+    try:
+        con.execute("""update intermediate.int_deals set amount = 999999, currency = 'USD', owner_key = null,
+            close_date_at = '2026-08-15', stage_key = (select min(stage_key) from marts.dim_stages where is_won)""")
+        con.execute("""update intermediate.int_deal_states set amount = 999999, close_date_at = '2026-09-15',
+            owner_key = null where valid_from >= '2026-08-02'""")
+        con.execute("""insert into intermediate.int_deal_states by name
+            select * replace (timestamptz '2026-08-02' as valid_from, 999999 as amount, null as owner_key)
+            from intermediate.int_deal_states where valid_to is null and valid_from < '2026-08-02'""")
+        con.execute("""insert into marts.fct_stage_transitions by name
+            select deal_key, source, timestamptz '2026-08-03' as entered_at, 999 as visit_number, pipeline_key,
+                (select min(stage_key) from marts.dim_stages where is_won) as to_stage_key
+            from intermediate.int_deals where deal_key in (select deal_key from marts.fct_stage_transitions)""")
+        create(con, "intermediate.int_forecast_histories", compiled["int_forecast_histories"])
+        planted, then = july_and_august()
+    finally:
+        con.execute("rollback")
+    assert then > 50 * abs(came)
+    assert len(planted) == len(said) > 9 * 4
+    for ours, theirs in zip(said, planted, strict=True):
+        assert ours[:3] == theirs[:3]
+        assert theirs[3:] == pytest.approx(ours[3:], rel=1e-9, nan_ok=True)

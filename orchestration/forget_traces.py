@@ -13,7 +13,8 @@ from typing import Protocol
 from orchestration.home import Home, write_atomically
 
 ELSEWHERE = {"landing", "published", "rebuild", "models", "warehouse.duckdb", "warehouse.duckdb.wal", "run.lock",
-             "forgotten.json", "pii.key", ".env", "funnel.yml", "rates.csv", "targets.csv"}  # fmt: skip
+             "forgotten.json", "pii.key", ".env", "funnel.yml", "rates.csv", "targets.csv",
+             "adjustments.csv", "ledger.csv"}  # fmt: skip
 """What is cleared by other means, or is the user's own."""
 LONG = 6
 """Digits from which on a bare number is taken for the person's id."""

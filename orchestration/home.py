@@ -83,6 +83,16 @@ class Home:
         return self.root / "targets.csv"
 
     @property
+    def adjustments(self) -> Path:
+        """What management says instead of the forecast (orchestration/adjustments.py)."""
+        return self.root / "adjustments.csv"
+
+    @property
+    def ledger(self) -> Path:
+        """What the books say was won (orchestration/tie_out.py)."""
+        return self.root / "ledger.csv"
+
+    @property
     def vintages(self) -> Path:
         """Frozen forecasts and waivers (orchestration/vintages.py): never rewritten, not to be made again."""
         return self.root / "vintages"

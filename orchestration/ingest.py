@@ -17,12 +17,13 @@ CLOCK = dg.AssetKey(["meta", "run_clock"])
 CONFIGURED = (
     "configured_rates",
     "configured_targets",
+    "configured_ledger",
     "configured_stages",
     "configured_thresholds",
     "configured_teams",
     "configured_sources",
 )
-FROZEN = (*warehouse.FROZEN, "forecast_waivers")
+FROZEN = (*warehouse.FROZEN, "forecast_waivers", "forecast_adjustments")
 """Read out of FUNNEL_HOME/vintages."""
 CHECK = "extracted"
 

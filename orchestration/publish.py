@@ -29,7 +29,7 @@ from orchestration.session import Session
 
 META = (
     "table_guide", "rejected_records", "source_reconciliation", "history_differences", "schema_changes",
-    "unconverted_amounts", "frozen_vintages", "forecast_waivers",
+    "unconverted_amounts", "frozen_vintages", "forecast_waivers", "forecast_adjustments",
 )  # fmt: skip
 DATA = ("marts", SCHEMA)
 """Schemas that are published whole: ours, and that of the user's own models."""

@@ -33,9 +33,16 @@ from orchestration.session import Request, Say, Session, check_sources
 
 BESIDE = "rebuild"
 """Folder in FUNNEL_HOME in which the new warehouse is made; removed at the end, and before the next."""
-CONFIGURATION = ("rates.csv", "targets.csv", "sources.json")
+CONFIGURATION = ("rates.csv", "targets.csv", "ledger.csv", "sources.json")
 """Files of FUNNEL_HOME that a build reads."""
-WRITTEN_ANEW = ("run_clock", "source_reach", "built_project", "load_rejects", "forecast_waivers")
+WRITTEN_ANEW = (
+    "run_clock",
+    "source_reach",
+    "built_project",
+    "load_rejects",
+    "forecast_waivers",
+    "forecast_adjustments",
+)
 Edit = Callable[[duckdb.DuckDBPyConnection], None]
 
 
@@ -90,6 +97,8 @@ def remade(
             shutil.copytree(home.models, beside.models)
         if home.vintages.exists() and known_at is None:
             shutil.copytree(home.vintages, beside.vintages)
+            if home.adjustments.exists():  # what was recorded of it lies among the vintages
+                shutil.copy(home.adjustments, beside.adjustments)
         here = replace(settings, home=beside.root)
         session = Session(Request(), here, str(uuid.uuid4()), as_of, datetime.now(UTC), say=say)
         session.begin()

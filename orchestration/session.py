@@ -15,7 +15,7 @@ from ingestion.errors import SourceError
 from ingestion.loading import LoadReport, load_new, read_state
 from ingestion.settings import Connection, Settings
 from ingestion.stream import StreamReport
-from orchestration import freshness, own_models, vintages, waivers, warehouse
+from orchestration import adjustments, freshness, own_models, vintages, waivers, warehouse
 from orchestration.alerts import Alert
 from orchestration.config_check import check_config, check_connections
 from orchestration.errors import WrongUse, explain, nothing_extracted
@@ -97,6 +97,7 @@ class Session:
         self.write_reach()
         vintages.load(self.path, self.home)
         waivers.load(self.path, self.home)
+        adjustments.load(self.settings, self.started_at)
         return warehouse.write_configuration(self.path, self.settings, self.home.rates, self.home.targets)
 
     def write_reach(self) -> None:

@@ -24,12 +24,14 @@ VOLATILE = {"source_counts": ("counted_at",)}
 CONFIGURED = (
     "configured_rates",
     "configured_targets",
+    "configured_ledger",
     "configured_stages",
     "configured_thresholds",
     "configured_teams",
     "configured_sources",
     "frozen_vintages",
     "forecast_waivers",
+    "forecast_adjustments",
     "source_reach",
 )
 BUILD = "last_build"

@@ -21,7 +21,9 @@ from ingestion.meaning import configured_teams
 from ingestion.settings import Settings
 from ingestion.stall import thresholds
 from orchestration.errors import explain
+from orchestration.home import Home
 from orchestration.targets import read_targets
+from orchestration.tie_out import read_ledger
 
 FROZEN = {
     "frozen_vintages": "month_end date, revision integer, file varchar, sha256 varchar, known_at timestamptz, "
@@ -49,11 +51,15 @@ TABLES = {
     "configured_rates": "currency varchar, kind varchar, date date, rate decimal(18, 8)",
     "configured_targets": "line integer, level varchar, key varchar, first_month date, last_month date, version date, "
     "quota decimal(18, 2), budget decimal(18, 2)",
+    "configured_ledger": "line integer, month date, amount decimal(18, 2), currency varchar, pipeline varchar",
     "configured_stages": "source varchar, pipeline_id varchar, stage_id varchar, stage_category varchar",
     "configured_thresholds": "name varchar, source varchar, pipeline_id varchar, stage_id varchar, value double",
     "configured_teams": "source varchar, source_owner_id varchar, valid_from date, team_name varchar",
     "forecast_waivers": 'month_end date, "check" varchar, failing_rows varchar, reason varchar, signed_by varchar, '
     "signed_at timestamptz, expires_on date",
+    "forecast_adjustments": "row_number integer, as_of_month_end date, target_month date, segment_type varchar, "
+    "segment varchar, amount decimal(18, 2), delta decimal(18, 2), reason varchar, signed_by varchar, signed_on date, "
+    "recorded_at timestamptz, is_in_time boolean",
     **FROZEN,
     "configured_sources": "source varchar, vendor varchar, home_currency varchar, account_id varchar",
     "source_reach": "source varchar, is_whole boolean, reached_at timestamptz",
@@ -124,7 +130,7 @@ def write_built_project(path: Path, fingerprint: str) -> None:
 
 
 def write_configuration(path: Path, settings: Settings, rates: Path, targets: Path) -> dict[str, int]:
-    """funnel.yml, rates.csv and targets.csv as tables that models join; returns rows by table.
+    """funnel.yml, rates.csv, targets.csv and ledger.csv as tables that models join; returns rows by table.
 
     Errors: ConfigError with the line.
     """
@@ -132,6 +138,7 @@ def write_configuration(path: Path, settings: Settings, rates: Path, targets: Pa
     tables: dict[str, list[tuple[Any, ...]]] = {
         "configured_rates": read_rates(rates),
         "configured_targets": list(read_targets(targets)),
+        "configured_ledger": list(read_ledger(Home(settings.home).ledger)),
         "configured_stages": [
             (source, pipeline, stage, category)
             for source, pipelines in config.stages.items()

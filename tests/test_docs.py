@@ -67,7 +67,7 @@ def test_every_variable_is_in_the_docs_and_exists() -> None:
 def test_every_mart_is_in_the_docs_and_exists() -> None:
     models = {path.stem for path in (ROOT / "dbt_project" / "models" / "marts").rglob("*.sql")}
     assert models, "no marts"
-    assert set(re.findall(r"`((?:dim|fct|bridge|mart|forecast|actual)_[a-z_]+)`", OPERATIONS)) == models
+    assert set(re.findall(r"`((?:dim|fct|bridge|mart|forecast|actual|ledger)_[a-z_]+)`", OPERATIONS)) == models
     assert set(re.findall(r"\b((?:dim|fct|mart)_[a-z_]+[a-z])\b", README)) <= models
 
 

@@ -36,10 +36,12 @@ RAW_SHAPE = (
 META = {
     **FROZEN,
     "forecast_waivers": TABLES["forecast_waivers"],
+    "forecast_adjustments": TABLES["forecast_adjustments"],
     "run_clock": "as_of timestamptz, run_id varchar, started_at timestamptz",
     "configured_rates": "currency varchar, kind varchar, date date, rate decimal(18, 8)",
     "configured_targets": "line integer, level varchar, key varchar, first_month date, last_month date, version date, "
     "quota decimal(18, 2), budget decimal(18, 2)",
+    "configured_ledger": TABLES["configured_ledger"],
     "configured_stages": "source varchar, pipeline_id varchar, stage_id varchar, stage_category varchar",
     "configured_thresholds": "name varchar, source varchar, pipeline_id varchar, stage_id varchar, value double",
     "configured_teams": "source varchar, source_owner_id varchar, valid_from date, team_name varchar",

@@ -2,6 +2,7 @@
 
 import csv
 from collections import Counter
+from datetime import date
 from decimal import Decimal
 
 import duckdb
@@ -198,3 +199,114 @@ def test_a_future_planted_in_current_fields_is_in_no_vintage_of_before(con, comp
     for ours, theirs in zip(said, planted, strict=True):
         assert ours[:3] == theirs[:3]
         assert theirs[3:] == pytest.approx(ours[3:], rel=1e-9, nan_ok=True)
+
+
+def test_what_people_said_is_judged_beside_the_forecast_and_never_changes_it(con, compiled):
+    """The CRM's commit: booked and committed deals by close date; management: the last row in time, amount or delta."""
+    before = [r for r in records(con, "marts.forecast_accuracy_monthly") if r["method"] == "funnel"]
+    con.execute("begin")
+    con.execute(
+        "update marts.fct_pipeline_month_end set forecast_category = if(hash(deal_key) % 2 = 0, 'COMMIT', 'OMIT')"
+    )
+    con.execute("update marts.fct_pipeline_month_end set forecast_category = null where month_end = '2026-05-31'")
+    con.execute(
+        """insert into meta.forecast_adjustments
+           select * exclude (n), 'why', 'Ada', '2026-07-01', now(), n < 4 from (values
+               (1, date '2026-06-30', date '2026-07-01', 'all', 'all', 5000, null, 1),
+               (2, date '2026-06-30', date '2026-07-01', 'all', 'all', 6000, null, 2),
+               (3, date '2026-06-30', date '2026-08-01', 'all', 'all', null, -100.5, 3),
+               (4, date '2026-06-30', date '2026-07-01', 'all', 'all', 7000, null, 4))
+           t(row_number, as_of_month_end, target_month, segment_type, segment, amount, delta, n)"""
+    )
+    create(con, "marts.judged", compiled["forecast_accuracy_monthly"])
+    rows, months = records(con, "marts.judged"), records(con, "marts.fct_pipeline_month_end")
+    con.execute("rollback")
+    assert sorted(map(repr, before)) == sorted(repr(r) for r in rows if r["method"] == "funnel")
+    totals = {
+        (r["as_of_month_end"], r["target_month"]): r
+        for r in before
+        if r["segment_type"] == "all" and r["component"] == "total"
+    }
+    booked = {(r["as_of_month_end"], r["target_month"]): r["forecast"] for r in before
+              if r["segment_type"] == "all" and r["component"] == "booked"}  # fmt: skip
+    june = date(2026, 6, 30)
+    said = {r["target_month"]: r for r in rows if r["method"] == "management"}
+    assert {month: r["forecast"] for month, r in said.items()} == {
+        date(2026, 7, 1): Decimal("6000.00"),
+        date(2026, 8, 1): totals[june, date(2026, 8, 1)]["forecast"] - Decimal("100.50"),
+    }
+    commit = {(r["as_of_month_end"], r["target_month"]): r for r in rows if r["method"] == "crm_commit"}
+    assert set(commit) == {key for key in totals if key[0] != date(2026, 5, 31)}
+    expected = dict.fromkeys(commit, Decimal(0)) | {key: booked[key] for key in commit}
+    for row in months:
+        if row["forecast_category"] == "COMMIT" and row["close_date"] and row["stage_category"] != "fulfilment":
+            key = row["month_end"], row["close_date"].replace(day=1)
+            if key in expected:
+                expected[key] += row["amount_reporting"] or 0
+    assert {key: r["forecast"] for key, r in commit.items()} == expected
+    assert any(expected[key] > booked[key] for key in expected)
+    for row in [*said.values(), *commit.values()]:
+        assert row["actual"] == totals[row["as_of_month_end"], row["target_month"]]["actual"]
+        assert (row["error"], row["is_covered"]) == (row["forecast"] - row["actual"], None)
+
+
+def tied_out(con, compiled, *lines):
+    """{(month, pipeline, currency): (ledger, won, explained, unexplained, why)} for lines of ledger.csv."""
+    con.execute("delete from meta.configured_ledger")
+    for number, (month, amount, currency, pipeline) in enumerate(lines):
+        con.execute("insert into meta.configured_ledger values (?, ?, ?, ?, ?)",
+                    [number, f"2026-{month}-01", amount, currency, pipeline])  # fmt: skip
+    create(con, "marts.tied", compiled["ledger_tie_out"])
+    rows = records(con, "marts.tied")
+    for row in rows:
+        assert row["difference"] == row["ledger_amount"] - row["won_amount"]
+        assert row["difference"] == row["explained_amount"] + row["unexplained_amount"]
+    return {
+        (f"{row['month']:%m}", row["pipeline_key"], row["currency"]): (
+            row["ledger_amount"], row["won_amount"], row["explained_amount"], row["unexplained_amount"],
+            row["explanation"],
+        )
+        for row in rows
+    }  # fmt: skip
+
+
+def test_the_ledger_is_held_against_the_wins(con, compiled):
+    """Converted or by currency, by pipeline name; explained by undone wins or by restatements of a closed month."""
+    wins = records(con, "marts.fct_won_revenue")
+
+    def won(month, column="amount_reporting", undone=False, **where):
+        return sum(
+            (row[column] or 0 for row in wins
+             if f"{row['won_month']:%Y-%m}" == f"2026-{month}" and row["is_reversed"] == undone
+             and all((row[name] or "EUR") == value for name, value in where.items())), Decimal(0),
+        )  # fmt: skip
+
+    this_year = [row for row in wins if row["won_month"].year == 2026]
+    undone = next(f"{row['won_month']:%m}" for row in this_year if row["is_reversed"] and (row["amount"] or 0) > 0)
+    con.execute("begin")
+    assert tied_out(con, compiled) == {}
+    more = won(undone, undone=True)
+    (row,) = tied_out(con, compiled, (undone, won(undone) + more + 10, "EUR", None)).values()
+    assert row == (won(undone) + more + 10, won(undone), more, Decimal("10.00"), "wins undone later")
+    (row,) = tied_out(con, compiled, (undone, won(undone) - 7, "EUR", None)).values()
+    assert row == (won(undone) - 7, won(undone), 0, Decimal("-7.00"), None)
+    both = tied_out(con, compiled, ("06", 100, "EUR", None), ("07", 50, "USD", None))
+    assert {key: row[:2] for key, row in both.items()} == {
+        (month, "all", currency): (said, won(month, "amount", currency=currency))
+        for month, currency, said in (("06", "EUR", 100), ("06", "USD", 0), ("07", "EUR", 0), ("07", "USD", 50))
+    }
+    named = tied_out(con, compiled, ("06", 100, "EUR", "Renewals"), ("06", 5, "EUR", "Nobody's"))
+    of_renewals = won("06", pipeline_key="hubspot:renewals")
+    assert named["06", "hubspot:renewals", "EUR"][:2] == (100, of_renewals)
+    assert named["06", "Nobody's", "EUR"] == (5, 0, 0, 5, None)
+    assert named["06", "hubspot:default", "EUR"][:2] == (0, won("06") - of_renewals)
+    con.execute("insert into meta.frozen_vintages (month_end, is_latest) values ('2026-06-30', true)")
+    con.execute(
+        """insert into meta.frozen_wins (month, deal_key, pipeline_key, amount, currency, amount_reporting)
+           select won_month, deal_key, pipeline_key, amount, currency, amount_reporting from marts.fct_won_revenue
+           where not is_reversed and won_month = '2026-06-01'
+           union all select '2026-06-01', 'hubspot:gone', 'hubspot:default', 40, 'EUR', 40"""
+    )
+    (row,) = tied_out(con, compiled, ("06", won("06") + 30, "EUR", None)).values()
+    assert row == (won("06") + 30, won("06"), 30, 0, "restated since the close")
+    con.execute("rollback")

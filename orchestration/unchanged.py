@@ -80,7 +80,32 @@ def stands(session: Session) -> bool:
     with warehouse.connect(session.path) as connection:
         connection.execute("begin; delete from meta.run_clock")
         connection.execute(f"insert into meta.run_clock select as_of, run_id, started_at from meta.{BUILD}; commit")
+        _count_again(session, connection)
     return True
+
+
+def _count_again(session: Session, connection: duckdb.DuckDBPyConnection) -> None:
+    """The run's rows of meta.source_reconciliation: the build's, for what was counted and landed again is the same.
+
+    Of the sources that this run read; they are published with the next tables that are.
+    """
+    read = {report.source for report in session.reports}
+    for source in (c for c in session.settings.connections if c.name in read):
+        table = f"raw.{source.vendor}__source_counts"
+        counted = None
+        if warehouse.exists(connection, table):
+            counted = connection.execute(
+                f"""select max_by(try_cast(record ->> 'counted_at' as timestamptz), window_seq) from {table}
+                    where source = ?""",
+                [source.name],
+            ).fetchall()[0][0]
+        connection.execute(
+            f"""insert into {warehouse.RECONCILIATION} by name
+                select * replace ($1 as run_id, $2 as as_of, $3 as run_started_at,
+                    coalesce($4, counted_at) as counted_at)
+                from {warehouse.RECONCILIATION} where source = $5 and run_id = (select run_id from meta.run_clock)""",
+            [session.run_id, session.as_of, session.started_at, counted, source.name],
+        )
 
 
 def _is_same(session: Session, connection: duckdb.DuckDBPyConnection, built: dict[str, Any]) -> bool:

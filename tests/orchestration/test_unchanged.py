@@ -13,6 +13,7 @@ import pytest
 from ingestion.config import Config
 from ingestion.loading import prepare
 from ingestion.settings import Settings
+from ingestion.stream import StreamReport
 from orchestration import own_package, unchanged, warehouse
 from orchestration.publish import publish, table_contents
 from orchestration.session import Session
@@ -56,7 +57,12 @@ def built(settings: Settings) -> Session:
             columns = ", ".join(f"{column} timestamptz" for name, column in unchanged.MOMENTS if name == table)
             connection.execute(f"create table {table} ({columns})")
         connection.execute(
-            """create or replace table meta.source_reconciliation as select 'hubspot' as source, 'deals' as stream"""
+            """create or replace table meta.source_reconciliation as
+               select source, stream, run_id, timestamptz '2026-04-09 10:00+00' as as_of,
+                   timestamptz '2026-04-09 10:00+00' as run_started_at, 2 as at_source_live, 2 as landed_live,
+                   timestamptz '2026-04-09 10:00+00' as counted_at, 0 as unexplained
+               from (values ('hubspot', 'deals', 'run-1'), ('emea', 'deals', 'run-1'), ('hubspot', 'deals', 'run-0'))
+                   t(source, stream, run_id)"""
         )
     prepare(first.path)
     for stream, records in STREAMS.items():
@@ -87,6 +93,18 @@ def test_same_content_on_the_same_day_stands_and_the_clock_says_what_the_tables_
     assert clock(built) == (BUILT, "run-1")
     audited(built)
     assert publish(built)["outcome"] == "unchanged"
+
+
+def test_a_run_that_leaves_the_tables_standing_has_its_rows_of_evidence(built: Session) -> None:
+    built.reports.append(StreamReport("hubspot", "hubspot", "deals", "incremental"))
+    land(built.path, "source_counts", [{"id": "deals", "live": 2, "counted_at": "2026-04-09T11:00:00Z"}])
+    assert stands_after_begin(built)
+    with warehouse.connect(built.path, read_only=True) as connection:
+        rows = connection.execute("from meta.source_reconciliation where run_id = 'run-2'").fetchall()
+    eleven = datetime(2026, 4, 9, 11, tzinfo=UTC)
+    assert rows == [("hubspot", "deals", "run-2", built.as_of, built.started_at, 2, 2, eleven, 0)]
+    audited(built)
+    assert publish(built)["outcome"] == "unchanged", "counts alone publish nothing"
 
 
 @pytest.mark.parametrize(

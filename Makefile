@@ -11,6 +11,8 @@ PY = $$(for v in 3.11 3.12 3.13; do python$$v -c '' 2>/dev/null && { echo python
 export DO_NOT_TRACK = 1
 export DAGSTER_DISABLE_TELEMETRY = yes
 export GX_ANALYTICS_ENABLED = false
+# Where it is forbidden to keep compiled Python, every funnel process compiles 4,000 modules: seven seconds.
+export PYTHONDONTWRITEBYTECODE =
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/'

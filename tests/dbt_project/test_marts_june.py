@@ -1,4 +1,7 @@
-"""The marts over june.py: figures worked out by hand, incremental = full, every published table described."""
+"""The marts over june.py: figures worked out by hand, every published table described.
+
+Incremental = full over all of it: tests/soak/test_incremental_equals_full.py.
+"""
 
 import json
 import re
@@ -33,31 +36,22 @@ def contents(path, schemas=("marts", "meta", "intermediate")) -> dict[str, list]
 
 @pytest.fixture(scope="module")
 def runs(dbt, tmp_path_factory):
-    """(warehouse, deal 205 after the second of three incremental runs, their contents, contents of a full build)."""
+    """(warehouse after three runs, deal 205 after the second). The first two runs build what they are asked about; then
+    counts are built whole, as by a new release."""
     path = tmp_path_factory.mktemp("june") / "warehouse.duckdb"
     make_warehouse(path, AS_OF[0]).close()
-    archived = None
     for number in range(3):
         with duckdb.connect(str(path)) as con:
             con.execute("set TimeZone = 'UTC'")
             step(con, number)
-        dbt(path, "build", *NO_TESTS)
+        dbt(path, "build", *NO_TESTS, *(() if number == 2 else ("--select", "+source_reconciliation", "+dim_deals")))
         if number == 1:
             with connect(path) as con:
                 archived = of_deal(con, 205, "is_deleted, deleted_at, lead_key")
-    incremental = contents(path)
-    dbt(
-        path,
-        "test",
-        "--select",
-        "path:tests/marts_*",
-        "path:models/marts",
-        "path:models/meta",
-        "--exclude-resource-type",
-        "unit_test",
-    )
-    dbt(path, "build", "--full-refresh", *NO_TESTS)
-    return path, archived, incremental, contents(path)
+    tests = ("path:tests/marts_*", "path:models/marts", "path:models/meta")
+    dbt(path, "test", "--select", *tests, "--exclude-resource-type", "unit_test")
+    dbt(path, "build", "--full-refresh", *NO_TESTS, "--select", "source_reconciliation")
+    return path, archived
 
 
 @pytest.fixture(scope="module")
@@ -87,14 +81,6 @@ def of_month(con, month, columns, pipeline="all"):
 
 def utc(*parts):
     return datetime(2026, *parts, tzinfo=UTC)
-
-
-def test_incremental_equals_full(runs):
-    _, _, incremental, full = runs
-    assert incremental.keys() == full.keys()
-    for table, rows in full.items():
-        assert incremental[table] == rows, table
-    assert sum(map(len, full.values())) > 400
 
 
 # ---- one month, five answers -------------------------------------------------------------------------------------

@@ -1,9 +1,12 @@
-"""Runs are dear: the story (a full run and two incremental ones), and what hangs on it, happens once a session: all of
-it on one worker (tests/conftest.py).
+"""Runs are dear: the story (a full run and two incremental ones) happens once a session, its first chapter once for all
+workers; files that need more than that chapter are on one worker (tests/conftest.py).
 """
 
 from __future__ import annotations
 
+import fcntl
+import os
+import pickle
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +19,7 @@ from ingestion.sandbox import truth
 from ingestion.sandbox.model import SILENT, Change
 from ingestion.sandbox.serve import Sandbox
 from ingestion.sandbox.world import World
+from tests.e2e.killing import Interrupted, interrupted
 from tests.e2e.product import Done, Product, differences, moment
 
 SEED, DEALS, BEGINNING = 7, 400, "2026-06-30T20:00:00Z"
@@ -41,6 +45,8 @@ class Story:
     sandbox: Sandbox
     folder: Path
     chapters: list[Chapter] = field(default_factory=list)
+    interrupted: Interrupted | None = None
+    """The run that was killed before the last chapter."""
 
     @property
     def world(self) -> World:
@@ -62,24 +68,39 @@ class Story:
 
 @pytest.fixture(scope="session")
 def beginning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    """The story after its first, full run; its home is `home`, and a copy is kept as chapter 0."""
-    folder = tmp_path_factory.mktemp("story")
+    """The story after its first, full run. Its home is for all workers: copy it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "first-chapter"
+    shared.mkdir(exist_ok=True)
     with Sandbox(World(seed=SEED, deals=DEALS, now=BEGINNING), rate=None, search_rate=None) as sandbox:
-        story = Story(sandbox, folder)
-        story.run(Product(folder / "home", sandbox.url))
-        assert story.chapters[0].done.code == 0, story.chapters[0].done.text
-        yield story
+        with (shared / "lock").open("w") as lock, (shared / "chapter.pickle").open("a+b") as kept:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not kept.tell():
+                first = Story(sandbox, shared)
+                kept.write(pickle.dumps(first.run(Product(shared / "home", sandbox.url))))
+                kept.flush()
+            else:
+                sandbox.world.observe()  # by the run that made the home
+            kept.seek(0)
+            chapter = pickle.load(kept)
+        assert chapter.done.code == 0, chapter.done.text
+        yield Story(sandbox, tmp_path_factory.mktemp("story"), [chapter])
 
 
 @pytest.fixture(scope="session")
 def story(beginning: Story) -> Story:
-    """The whole story: time passes, people edit, funnel looks again."""
-    world, product = beginning.world, Product(beginning.folder / "home", beginning.sandbox.url)
+    """The whole story: time passes, people edit, funnel looks again; the last time after a run that was killed."""
+    world, product = beginning.world, beginning.chapters[0].left.copy(beginning.folder / "home")
+    product.url = beginning.sandbox.url
     for number, days in enumerate(DAYS_ON):
         with world.lock:
             edit(world, number)
             world.advance(days)
-        beginning.run(product)
+        if number + 1 < len(DAYS_ON):
+            beginning.run(product)
+            continue
+        with interrupted(product, beginning.sandbox, moment(world)) as beginning.interrupted:
+            beginning.run(product)
     return beginning
 
 

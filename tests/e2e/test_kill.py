@@ -1,182 +1,53 @@
-"""Killed with SIGKILL in one phase after the other over the same home; one quiet run makes all good.
+"""Killed with SIGKILL at the source and in publishing; one quiet run makes all good.
 
-Here at the source and in publishing; in every phase, at every commit point and at random instants in tests/soak.
+The run killed at the source is the one before the story's last chapter (conftest.py), whose tables test_truth.py holds
+against the truth and against what is built from nothing. Every phase, every commit point and random instants:
+tests/soak.
 """
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from threading import Event, Thread
+import shutil
 
-import duckdb
-import pytest
-
-from ingestion.landing import MANIFEST, Landing
 from orchestration import lock
-from orchestration.home import Home, read_json
 from tests.e2e.conftest import Story
-from tests.e2e.product import WHEN_READ, Product, moment, unequal
-
-LOCK = ".lock"
-"""A file that is there for good; what counts is who holds it."""
-OBJECTS = {"deals", "contacts", "companies", "leads"}
+from tests.e2e.killing import Phases, Reader, dead_runs, kill, leftovers, locks
+from tests.e2e.product import Product, ended, unequal
 
 
-class Reader:
-    """A reader that opens what `current` names, again and again, and keeps whatever went wrong."""
-
-    def __init__(self, product: Product) -> None:
-        self.product, self.wrong, self.looks = product, [], 0  # type: tuple[Product, list[object], int]
-        self._stop = Event()
-        self._thread = Thread(target=self._read, daemon=True)
-
-    def _read(self) -> None:
-        while not self._stop.wait(0.1):
-            try:
-                folder = self.product.current.resolve(strict=True)
-                manifest = read_json(folder / "manifest.json") or {}
-                with duckdb.connect(str(folder / "funnel.duckdb"), read_only=True) as connection:
-                    [(deals,)] = connection.execute("select count(*) from marts.dim_deals").fetchall()
-                if deals != manifest["tables"]["marts.dim_deals"]["rows"]:
-                    self.wrong.append((folder.name, deals))
-                self.looks += 1
-            except Exception as error:  # noqa: BLE001 whatever a reader meets is a finding
-                self.wrong.append(error)
-
-    def __enter__(self) -> Reader:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
+def clean(product: Product) -> bool:
+    """Whether nothing tells of a kill any more."""
+    assert (dead_runs(product), leftovers(product)) == ([], [])
+    return [path for path in locks(product) if lock.holder(path)] == []
 
 
-class Phases:
-    """What the disk tells of the phase a run is in, compared with how it was before the run."""
-
-    def __init__(self, product: Product) -> None:
-        self.home = Home(product.home)
-        self.before = Landing(self.home.landing).window_ids()
-        self.log = self.home.logs / "dbt.log"
-        self.log_size = self.log.stat().st_size if self.log.exists() else 0
-        self._stat: object = None
-
-    def extracting(self) -> bool:
-        """The first streams have landed, others have not."""
-        return len(self._landed()) >= 2
-
-    def loading(self) -> bool:
-        """All objects have landed, and the warehouse has been written to since."""
-        if self._landed() < OBJECTS | {"owners", "properties", "source_counts"}:
-            return False
-        self._stat, before = self._warehouse(), self._stat
-        return before is not None and before != self._stat
-
-    def building(self) -> bool:
-        """dbt has made some of its models."""
-        if not self.log.exists() or self.log.stat().st_size == self.log_size:
-            return False
-        with self.log.open(encoding="utf-8") as file:
-            file.seek(self.log_size)
-            return file.read().count("OK created") >= 25
-
-    def publishing(self) -> bool:
-        """A release is being written."""
-        return any((self.home.published / "releases").glob(".*/funnel.duckdb"))
-
-    def _landed(self) -> set[str]:
-        manifests = self.home.landing.glob(f"*/*/*/{MANIFEST}")
-        return {path.parent.parent.name for path in manifests if path.parent.name not in self.before}
-
-    def _warehouse(self) -> object:
-        wal = Path(f"{self.home.warehouse}.wal")
-        return [(p.stat().st_mtime_ns, p.stat().st_size) for p in (self.home.warehouse, wal) if p.exists()]
+def test_killed_at_the_source_then_one_quiet_run(story: Story) -> None:
+    found, after = story.interrupted, story.chapters[-1]
+    assert found is not None
+    assert found.windows >= 2
+    assert found.leftovers, "killed where no window was being written"
+    assert found.stood
+    assert (after.done.code, after.done.outcome["outcome"]) == (0, "published"), after.done.text
+    assert not any(after.differences.values())
+    assert found.reader.wrong == []
+    assert found.reader.looks > 20
+    assert clean(after.left)
 
 
-def kill(process: subprocess.Popen[str], when: Callable[[], bool]) -> None:
-    """SIGKILL as soon as `when` holds; an error where the run ended before that."""
-    while not when():
-        assert process.poll() is None, f"ended before it could be killed: {process.communicate()}"
-        time.sleep(0.002)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
-
-
-def loaded(product: Product) -> set[str]:
-    """Windows that raw holds; whoever was killed holds the file no longer."""
-    with duckdb.connect(str(product.warehouse), read_only=True) as connection:
-        return {row[0] for row in connection.execute("select window_id from raw._windows").fetchall()}
-
-
-def dead_runs(product: Product) -> list[str]:
-    """Statuses of Dagster's runs that say of themselves that they are alive."""
-    import dagster as dg
-
-    with dg.DagsterInstance.from_config(str(product.home / "dagster")) as instance:
-        statuses = [run.status.value for run in instance.get_runs()]
-    return [status for status in statuses if status not in ("SUCCESS", "FAILURE")]
-
-
-def leftovers(product: Product) -> list[str]:
-    """What a killed run may leave behind and the next one must clear away."""
-    home = Home(product.home)
-    unfinished = [p for p in home.landing.glob("*/*/*") if not (p / MANIFEST).exists()]
-    hidden = [path for path in home.published.rglob(".*") if path.name != LOCK]
-    temporary = [*home.root.rglob("*.tmp"), *hidden]
-    return [str(path.relative_to(home.root)) for path in (*unfinished, *temporary, *home.landing.rglob(".*"))]
-
-
-def locks(product: Product) -> list[Path]:
-    """Every lock file of a home."""
-    return [product.home / "run.lock", product.home / "published" / LOCK]
-
-
-@pytest.fixture
-def product(story: Story) -> Iterator[Product]:
-    """A home that is one chapter behind the world, over a line slow enough to be hit in the middle."""
-    made = story.chapters[-2].left.copy(story.folder / "killed")
-    story.sandbox.latency = 0.03
-    yield made
-    story.sandbox.latency = 0.0
-
-
-def kill_in(story: Story, product: Product, *phases: str) -> dict[str, tuple[int, list[str]]]:
-    """Kill a run in each phase, then let one go on to its end: it must make what nobody disturbed.
-
-    Returns of each phase what the kill left: (windows landed and not loaded, unfinished files).
-    """
-    undisturbed, as_of = story.chapters[-1].left, moment(story.world)
+def test_killed_in_publishing_then_published(story: Story) -> None:
+    """What the last chapter built, over the publication of the one before."""
+    last = story.chapters[-1].left
+    product = story.chapters[-2].left.copy(story.folder / "killed")
+    shutil.copy2(last.warehouse, product.warehouse)
     published = product.current.readlink()
-    left = {}
     with Reader(product) as reader:
-        for phase in phases:
-            of_disk = Phases(product)
-            kill(product.start("run", "--as-of", as_of), getattr(of_disk, phase))
-            landed = Landing(product.home / "landing").window_ids()
-            left[phase] = (len(landed - loaded(product)), leftovers(product))
-            assert product.current.readlink() == published, phase
-        done = product.run("--as-of", as_of)
-
+        kill(product.start("publish"), Phases(product).publishing)
+        assert any("releases/." in path for path in leftovers(product))
+        assert product.current.readlink() == published
+        done = ended(product.start("publish"))
     assert (done.code, done.outcome["outcome"]) == (0, "published"), done.text
     assert product.current.readlink() != published
-    assert unequal(product.published, undisturbed.published, WHEN_READ) == {}
+    assert unequal(product.published, last.published) == {}
     assert reader.wrong == []
-    assert reader.looks > 20
-    assert dead_runs(product) == []
-    assert leftovers(product) == []
-    assert [path for path in locks(product) if lock.holder(path)] == []
-    return left
-
-
-def test_killed_at_the_source_and_in_publishing_then_one_quiet_run(story: Story, product: Product) -> None:
-    left = kill_in(story, product, "extracting", "publishing")
-    assert left["extracting"][0] >= 2
-    assert left["extracting"][1], "killed where no window was being written"
-    assert any("releases/." in path for path in left["publishing"][1])
+    assert reader.looks > 5
+    assert clean(product)

@@ -65,9 +65,8 @@ def fill(session: Session, value: int, rows: int = 50) -> None:
 def audited(session: Session) -> None:
     """What a passed audit leaves in meta.check_results."""
     record_checks(session.path, session.run_id, "dbt", [Check("unique_deal_key", "marts.dim_deals", "pass", "dbt")])
-    for guard in guards():
-        check = Check(f"{guard.name}.key_is_unique", guard.table, "pass", "gate")
-        record_checks(session.path, session.run_id, "gate", [check], guard.table)
+    gate = [Check(f"{guard.name}.key_is_unique", guard.table, "pass", "gate") for guard in guards()]
+    record_checks(session.path, session.run_id, "gate", gate)
     for kind, table in (("reconciliation", "meta.source_reconciliation"), ("rejects", "meta.rejected_records")):
         record_checks(session.path, session.run_id, kind, [Check(kind, table, "pass", kind)])
 

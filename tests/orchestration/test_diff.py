@@ -13,9 +13,10 @@ from orchestration import warehouse
 from orchestration.diff import diff
 from orchestration.diff_text import text
 from orchestration.errors import WrongUse
+from orchestration.home import Home
 from orchestration.publish import publish
 from orchestration.session import Session
-from tests.orchestration.conftest import AS_OF, fill, session_of
+from tests.orchestration.conftest import AS_OF, fill, session_of, settings_of
 
 GUIDE = """create or replace table meta.table_guide as
     select * from (values ('marts', 'dim_deals', 'deal_key'), ('marts', 'fct_stage_transitions', 'deal_key'),
@@ -48,8 +49,11 @@ EDITS = (
 )
 
 
-@pytest.fixture
-def found(settings: Settings) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    settings = settings_of(tmp_path_factory.mktemp("diff") / "home", "hubspot")
+    settings.home.mkdir()
+    Home(settings.home).prepare()
     publish(ready(settings, 1))
     publish(ready(settings, 2, *EDITS))
     return diff(settings, "previous", "current", limit=3)
@@ -127,22 +131,15 @@ def test_rows_without_a_key_are_compared_whole_and_counted(settings: Settings) -
     assert (deals["added"], deals["removed"], deals["changed"]) == (1, 1, 0)
 
 
-@pytest.mark.parametrize(
-    ("a", "b", "tables", "match"),
-    [
+def test_wrong_names_list_the_right_ones_and_the_same_side_twice_is_equal(settings: Settings) -> None:
+    publish(ready(settings, 1))
+    for a, b, tables, match in (
         ("yesterday", "current", [], "no publication yesterday.*There are: .*current"),
         ("previous", "current", [], "no publication previous"),
         ("current", "warehouse", ["dim_nothing"], "no table dim_nothing.*marts.dim_deals"),
-    ],
-)
-def test_wrong_names_list_the_right_ones(settings: Settings, a: str, b: str, tables: list[str], match: str) -> None:
-    publish(ready(settings, 1))
-    with pytest.raises(WrongUse, match=match):
-        diff(settings, a, b, tables)
-
-
-def test_same_side_twice_is_equal(settings: Settings) -> None:
-    publish(ready(settings, 1))
+    ):
+        with pytest.raises(WrongUse, match=match):
+            diff(settings, a, b, tables)
     assert diff(settings, "current", "current")["equal"]
 
 

@@ -171,7 +171,7 @@ def test_readers_never_see_a_mix_or_an_error(settings: Settings) -> None:
     old = duckdb.connect(opened, read_only=True)  # a BI tool that keeps its connection for ever
 
     def read() -> None:
-        while not stop.is_set():
+        while not stop.wait(0.01):
             try:
                 folder = current.resolve()
                 with duckdb.connect(str(folder / "funnel.duckdb"), read_only=True) as connection:

@@ -14,8 +14,8 @@ import pytest
 from ingestion.sandbox.serve import Sandbox
 from ingestion.sandbox.world import World
 from orchestration import lock
+from tests.e2e.killing import dead_runs, leftovers, locks
 from tests.e2e.product import WHEN_READ, Product, differences, moment, unequal
-from tests.e2e.test_kill import dead_runs, leftovers, locks
 
 KILLS = 6
 

@@ -7,7 +7,13 @@ from __future__ import annotations
 import duckdb
 
 from tests.e2e.product import differences, moment
-from tests.e2e.test_two_portals import NOTHING, Two, test_each_is_its_own_truth, two  # noqa: F401 goes before
+from tests.e2e.test_two_portals import NOTHING, Two, each_is_its_own_truth, two  # noqa: F401 a fixture
+
+
+def test_each_is_its_own_truth(two: Two) -> None:
+    done = two.product.run("--as-of", moment(two.sandboxes[0].world))
+    assert (done.code, done.outcome["outcome"]) == (0, "published"), done.text
+    each_is_its_own_truth(two, two.product.published)
 
 
 def test_one_may_be_down(two: Two) -> None:

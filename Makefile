@@ -35,10 +35,10 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP) ## a whole run against the local stand-in, with its proof
 	@$(BIN)/funnel demo
 
-test: $(STAMP) ## the test suite, on two cores (about five minutes)
+test: $(STAMP) ## the test suite, on two cores (within six minutes)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-soak: $(STAMP) ## longer tests: kills at many instants, days of life
+soak: $(STAMP) ## longer tests (hours): kills at many instants, days of life
 	@FUNNEL_SOAK=1 $(BIN)/python -m pytest tests/soak
 
 serve: $(STAMP) ## Dagster's UI with the schedule

@@ -84,6 +84,7 @@ def beginning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             kept.seek(0)
             chapter = pickle.load(kept)
         assert chapter.done.code == 0, chapter.done.text
+        chapter.left.url = sandbox.url
         yield Story(sandbox, tmp_path_factory.mktemp("story"), [chapter])
 
 
@@ -91,7 +92,6 @@ def beginning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
 def story(beginning: Story) -> Story:
     """The whole story: time passes, people edit, funnel looks again; the last time after a run that was killed."""
     world, product = beginning.world, beginning.chapters[0].left.copy(beginning.folder / "home")
-    product.url = beginning.sandbox.url
     for number, days in enumerate(DAYS_ON):
         with world.lock:
             edit(world, number)

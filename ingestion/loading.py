@@ -81,13 +81,17 @@ def table(vendor: str, stream: str) -> str:
 def prepare(warehouse: Path) -> None:
     """Make the schemas and every registered stream's (empty) raw table, so that models always find them."""
     with open_warehouse(warehouse) as connection:
-        for schema in ("raw", "meta"):
-            connection.execute(f"create schema if not exists {schema}")
-        connection.execute(WINDOWS)
-        connection.execute(REJECTS)
-        for vendor in vendors().values():
-            for stream in vendor.streams:
-                connection.execute(f"create table if not exists {table(vendor.name, stream.name)} ({RAW_COLUMNS})")
+        _prepare(connection)
+
+
+def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    for schema in ("raw", "meta"):
+        connection.execute(f"create schema if not exists {schema}")
+    connection.execute(WINDOWS)
+    connection.execute(REJECTS)
+    for vendor in vendors().values():
+        for stream in vendor.streams:
+            connection.execute(f"create table if not exists {table(vendor.name, stream.name)} ({RAW_COLUMNS})")
 
 
 def load_new(warehouse: Path, landing_root: Path, known_at: datetime | None = None) -> list[LoadReport]:
@@ -95,9 +99,9 @@ def load_new(warehouse: Path, landing_root: Path, known_at: datetime | None = No
 
     Errors: LandingError where a part is missing or damaged; windows before it are loaded and stay.
     """
-    prepare(warehouse)
     reports = []
     with open_warehouse(warehouse) as connection:
+        _prepare(connection)
         connection.execute("set preserve_insertion_order = true; set memory_limit = '256MB'")
         loaded = {row[0] for row in connection.execute("select window_id from raw._windows").fetchall()}
         landing = Landing(landing_root)
@@ -173,8 +177,8 @@ def _load_part(
 
 def read_state(warehouse: Path, source: str, vendor: str, as_of: datetime | None = None) -> Any:
     """What the vendor's module wants to know of earlier extractions of `source`, out of raw. `as_of`: the run's."""
-    prepare(warehouse)
-    with open_warehouse(warehouse, read_only=True) as connection:
+    with open_warehouse(warehouse) as connection:
+        _prepare(connection)
         return vendors()[vendor].read_state(RawReader(connection, source, vendor, as_of))
 
 

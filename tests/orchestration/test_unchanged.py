@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,10 +16,11 @@ from ingestion.loading import prepare
 from ingestion.settings import Settings
 from ingestion.stream import StreamReport
 from orchestration import own_package, unchanged, warehouse
+from orchestration.home import Home
 from orchestration.publish import publish, table_contents
 from orchestration.session import Session
 
-from .conftest import audited, fill, session_of
+from .conftest import audited, fill, session_of, settings_of
 
 BUILT = datetime(2026, 4, 9, 10, tzinfo=UTC)
 STREAMS: dict[str, list[dict[str, Any]]] = {
@@ -46,9 +48,12 @@ def land(path: Path, stream: str, records: list[dict[str, Any]]) -> None:
             )
 
 
-@pytest.fixture
-def built(settings: Settings) -> Session:
-    """A session an hour after a build that was published."""
+@pytest.fixture(scope="module")
+def home_of_a_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose tables were built and published."""
+    settings = settings_of(tmp_path_factory.mktemp("built") / "home", "hubspot")
+    settings.home.mkdir()
+    Home(settings.home).prepare()
     first = session_of(settings, as_of=BUILT)
     fill(first, 1)
     with warehouse.connect(first.path) as connection:
@@ -70,6 +75,13 @@ def built(settings: Settings) -> Session:
     warehouse.write_built_project(first.path, unchanged.dbt_build.fingerprint(settings))
     unchanged.remember(first)
     publish(first)
+    return settings.home
+
+
+@pytest.fixture
+def built(home_of_a_build: Path, settings: Settings) -> Session:
+    """A session an hour after a build that was published."""
+    shutil.copytree(home_of_a_build, settings.home, symlinks=True, dirs_exist_ok=True)
     return session_of(settings, run_id="run-2", as_of=BUILT + timedelta(hours=1))
 
 

@@ -130,22 +130,25 @@ def histories(
     What is not given is: no expected close month, revenue in the month of the row, one segment, no probability, a close
     date in the middle of the expected month. Infinite amounts count as unknown.
     """
-    order = np.lexsort((at, deal))  # stable
+    later = (deal[1:] > deal[:-1]) | ((deal[1:] == deal[:-1]) & (at[1:] >= at[:-1]))
+    order = slice(None) if later.all() else np.lexsort((at, deal))  # stable
     n = len(deal)
     at = at.astype("datetime64[us]")
     months = month_of(at)
     expected = np.full(n, NO_MONTH) if close_month is None else close_month
-    middle = np.where(expected == NO_MONTH, np.datetime64("NaT"), month_start(expected) + np.timedelta64(14, "D"))
+    if close_date is None:
+        middle = month_start(expected) + np.timedelta64(14, "D")
+        close_date = np.where(expected == NO_MONTH, np.datetime64("NaT"), middle)
     return Histories(
-        deal[order].astype(np.int64),
+        deal[order].astype(np.int64, copy=False),
         at[order],
-        stage[order].astype(np.int64),
-        kind[order].astype(np.int64),
-        np.where(np.isfinite(amount), amount, np.nan)[order].astype(np.float64),
-        expected[order].astype(np.int64),
+        stage[order].astype(np.int64, copy=False),
+        kind[order].astype(np.int64, copy=False),
+        np.where(np.isfinite(amount), amount, np.nan)[order].astype(np.float64, copy=False),
+        expected[order].astype(np.int64, copy=False),
         (months if revenue_month is None else np.where(revenue_month == NO_MONTH, months, revenue_month))[order],
-        (np.zeros(n) if segment is None else segment)[order].astype(np.int64),
-        (np.full(n, np.nan) if probability is None else probability)[order].astype(np.float64),
-        (middle if close_date is None else close_date.astype("datetime64[us]"))[order],
+        (np.zeros(n) if segment is None else segment)[order].astype(np.int64, copy=False),
+        (np.full(n, np.nan) if probability is None else probability)[order].astype(np.float64, copy=False),
+        close_date.astype("datetime64[us]", copy=False)[order],
         segments,
     )

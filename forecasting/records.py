@@ -20,7 +20,8 @@ COLUMNS: dict[str, str] = {
 }  # fmt: skip
 """Columns of the result and what they hold (flags as 0 and 1). `record` says which of them a row uses: vintage,
 judged, deal (per deal and month), outlook (per deal), current, owner, period, current_period,
-weighted (per pipeline and owner), odds (per owner and month), bridge (its cause in `method`)."""
+weighted (per pipeline and owner), odds (per owner and month), bridge (its cause in `method`), basis (one row: what the
+records of past month ends rest on, in `note`; see past.basis)."""
 Chunk = dict[str, Any]
 """Columns of some records: arrays of one length, or one value for all of them."""
 

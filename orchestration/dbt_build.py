@@ -221,7 +221,7 @@ def _close_warehouse() -> None:
 def fingerprint(settings: Settings) -> str:
     """Of the vars and every file of the project and of the user's own models."""
     digest = hashlib.sha256(variables(settings).encode())
-    for path in sorted(p for p in PROJECT.rglob("*.*") if p.suffix in (".sql", ".yml", ".csv", ".md")):
+    for path in sorted(p for p in PROJECT.rglob("*.*") if p.suffix in (".sql", ".py", ".yml", ".csv", ".md")):
         digest.update(str(path.relative_to(PROJECT)).encode() + path.read_bytes())
     for content in own_package.contents(Home(settings.home)):
         digest.update(content)

@@ -12,15 +12,16 @@ from forecasting.pairs import Frozen
 from forecasting.past import ACTUALS, KEPT
 from forecasting.records import COLUMNS
 
-CODED = ("deal", "stage", "pipeline", "team", "owner", "currency")
+CODED = ("deal", "stage", "pipeline", "team", "owner", "currency", "sales")
 """Columns with a key that become a number each, called like this and `_key` in the warehouse."""
 
 
 def coded(histories: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Columns and names, as forecasting.tables takes them.
 
-    histories: a DuckDB relation with the columns of int_forecast_histories. A number is the key's place among the keys
-    in their order; names: by column the keys in the order of their numbers."""
+    histories: a DuckDB relation with the columns of int_forecast_histories and sales_key (type and source of the deal).
+    A number is the key's place among the keys in their order; names: by column the keys in the order of their numbers.
+    """
     names, joins = {}, []
     for name in CODED:
         key = f"coalesce({name}_key, '')"

@@ -37,7 +37,8 @@ Quotas = Mapping[tuple[str, int], float]
 @dataclass(frozen=True)
 class Warehouse:
     """Histories by pipeline, the other ways to segment the same rows, the deals' keys by their code, the instant they
-    end at, of each row the amount in its own currency, and keys by code for the bridge."""
+    end at, of each row the amount in its own currency, keys by code for the bridge, and the same rows by type and
+    source of the deal, which no vintage is told by."""
 
     by_pipeline: Histories
     others: dict[str, Histories]
@@ -45,6 +46,7 @@ class Warehouse:
     as_of: np.datetime64
     money: Money
     names: Names
+    sales: Histories
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ def past_of(w: Warehouse, last: int, fiscal_start: int, quotas: Quotas, frozen: 
     others = {name: replace(cut, segment=h.segment[rows], segments=h.segments) for name, h in w.others.items()}
     money = Money(w.money.native[rows], w.money.currency[rows])
     deals = w.deals[codes]
-    known = Warehouse(cut, others, deals, w.as_of, money, replace(w.names, deals=deals))
+    sales = replace(cut, segment=w.sales.segment[rows], segments=w.sales.segments)
+    known = Warehouse(cut, others, deals, w.as_of, money, replace(w.names, deals=deals), sales)
     return Past(known, last, fiscal_start, quotas, frozen)
 
 
@@ -74,6 +77,7 @@ def basis(past: Past) -> str:
     """Digest of all that `past_chunks` looks at."""
     digest, w = hashlib.blake2b(digest_size=16), past.known
     arrays = [*vars(w.by_pipeline).values(), *vars(w.money).values(), *(h.segment for h in w.others.values())]
+    arrays += [w.sales.segment]
     arrays += [*vars(w.names).values()]
     if past.frozen is not None:
         arrays += [*past.frozen.deals.values(), *past.frozen.figures.values()]
@@ -81,7 +85,7 @@ def basis(past: Past) -> str:
         if isinstance(values, np.ndarray):
             is_text = values.dtype.kind == "O"
             digest.update("\x1f".join(map(str, values.tolist())).encode() if is_text else values.tobytes())
-    segments = [(name, h.segments) for name, h in [("pipeline", w.by_pipeline), *w.others.items()]]
+    segments = [(name, h.segments) for name, h in [("pipeline", w.by_pipeline), *w.others.items(), ("sales", w.sales)]]
     digest.update(repr((past.last, past.fiscal_start, segments, sorted(past.quotas.items()))).encode())
     return digest.hexdigest()
 
@@ -96,6 +100,7 @@ def past_chunks(past: Past) -> list[Chunk]:
     s = study(w.by_pipeline, last)
     others = {name: regrouped(s, h) for name, h in w.others.items()}
     owners, others = others["owner"], {name: split for name, split in others.items() if name != "owner"}
+    sales = regrouped(s, w.sales)
     of_owners: list[Chunk] = []
     origins = [o for o in origins_of(s, last) if o > last - ORIGINS]
     vintages, spans = [], []
@@ -106,7 +111,7 @@ def past_chunks(past: Past) -> list[Chunk]:
         if o in origins:
             vintages += vintage_rows(s, o, "pipeline", others)
             spans += vintage_periods(s, o, past.fiscal_start, last, {"pipeline": s} | others)
-            of_owners += [weighted(s, owners, o, o), _opening_odds(s, owners, o, quotas)]
+            of_owners += [weighted((s, owners, sales), o, o), _opening_odds(s, owners, o, quotas)]
     chunks = [
         _vintages(vintages),
         judged_chunk(judged_rows(s, vintages, last, others)),
@@ -189,10 +194,11 @@ def _deal_months(s: Study, as_of: int, deals: np.ndarray) -> Chunk:
     }  # fmt: skip
 
 
-def weighted(s: Study, owners: Study, as_of: int, month: int) -> Chunk:
-    pipeline, owner, value = weighted_by(s, owners, point(s, as_of))
+def weighted(splits: tuple[Study, Study, Study], as_of: int, month: int) -> Chunk:
+    """splits: the same study by pipeline, by owner, and by type and source (which go to `note`)."""
+    (pipeline, owner, kind), value = weighted_by(splits, point(splits[0], as_of))
     return {"record": "weighted", "as_of_month": np.full(len(value), month), "segment": pipeline, "owner_key": owner,
-            "forecast": value}  # fmt: skip
+            "note": kind, "forecast": value}  # fmt: skip
 
 
 def _opening_odds(s: Study, owners: Study, as_of: int, quotas: Quotas) -> Chunk:

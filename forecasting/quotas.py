@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
@@ -87,13 +88,17 @@ def _open_deals(s: Study, p: Point, each: Each, share: float) -> tuple[float, fl
     return 0.0, 0.0
 
 
-def weighted_by(pipelines: Study, owners: Study, p: Point) -> tuple[np.ndarray, np.ndarray, Floats]:
-    """Names of pipeline and owner, and what their open deals are expected to bring within nine months."""
-    here = pipelines.open_at(p.as_of)
-    names = pipelines.histories.segments, owners.histories.segments
-    cell = pipelines.panel.segment[here] * len(names[1]) + owners.panel.segment[here]
+def weighted_by(splits: Sequence[Study], p: Point) -> tuple[list[np.ndarray], Floats]:
+    """By every combination of the splits' segments with open deals: the segments' names, an array a split, and what
+    these deals are expected to bring within nine months."""
+    here = splits[0].open_at(p.as_of)
+    sizes = [len(s.histories.segments) for s in splits]
+    cell = np.ravel_multi_index([s.panel.segment[here] for s in splits], sizes)
     there, position = np.unique(cell, return_inverse=True)
     revenue = p.opened.revenue.reshape(-1, HORIZONS).sum(axis=1)
     value = np.bincount(position, revenue, len(there)).astype(np.float64)
-    pipeline = np.array([names[0][i] for i in there // len(names[1])], dtype=object)
-    return pipeline, np.array([names[1][i] for i in there % len(names[1])], dtype=object), value
+    found = np.unravel_index(there, sizes)
+    names = [
+        np.array([s.histories.segments[i] for i in codes], dtype=object) for s, codes in zip(splits, found, strict=True)
+    ]
+    return names, value

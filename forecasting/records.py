@@ -19,9 +19,9 @@ COLUMNS: dict[str, str] = {
     "owner_key": "str", "p_attain": "float", "pipeline_needed": "float",
 }  # fmt: skip
 """Columns of the result and what they hold (flags as 0 and 1). `record` says which of them a row uses: vintage,
-judged, deal (per deal and month), outlook (per deal), current, owner, period, current_period,
-weighted (per pipeline and owner), odds (per owner and month), bridge (its cause in `method`), basis (one row: what the
-records of past month ends rest on, in `note`; see past.basis)."""
+judged, deal (per deal and month), outlook (per deal), current, owner, period, current_period, weighted (per pipeline,
+owner and, in `note`, type and source of the deals), odds (per owner and month), bridge (its cause in `method`), basis
+(one row: what the records of past month ends rest on, in `note`; see past.basis)."""
 Chunk = dict[str, Any]
 """Columns of some records: arrays of one length, or one value for all of them."""
 

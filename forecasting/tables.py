@@ -92,10 +92,11 @@ def read(columns: Mapping[str, Any], names: Mapping[str, np.ndarray], as_of: np.
         name: replace(by_pipeline, segment=c[name].astype(np.int64), segments=_texts(names[name]))
         for name in ("team", "owner")
     }
+    sales = replace(by_pipeline, segment=c["sales"].astype(np.int64), segments=_texts(names["sales"]))
     money = Money(c["native"].astype(float), c["currency"].astype(np.int64))
     return Warehouse(
         by_pipeline, others, names["deal"], as_of.astype("datetime64[us]"), money,
-        Names(names["deal"], names["stage"], names["currency"]),
+        Names(names["deal"], names["stage"], names["currency"]), sales,
     )  # fmt: skip
 
 
@@ -153,7 +154,8 @@ def current_chunks(
         if record == "current":
             found = current_of(each.part, booked, share, fine)
             spans += current_periods(p, each, found, share, now, fiscal_start, Won(mine, each.index, now.month))
-    by_owner = weighted(s, shifted["owner"], now.shifted_as_of, now.month)
+    sales = regrouped(s, replace(s.histories, segment=w.sales.segment, segments=w.sales.segments))
+    by_owner = weighted((s, shifted["owner"], sales), now.shifted_as_of, now.month)
     past = [month for month in running_months(r, now.month - 1) if month >= now.month - ORIGINS]
     judged = judged_chunk(running_judged(r, past, now.month - 1, "funnel_current"))
     more = [period_columns(spans, "current_period"), by_owner, odds_rows(now.month, owing, wanted), judged]

@@ -1,7 +1,8 @@
 -- mart_sales_monthly adds up to mart_sales_kpis_monthly exactly, by pipeline and in all; ratios of its sums are the rates.
 {%- set columns = ['new_deals', 'imported_deals', 'won_count', 'lost_count', 'void_count', 'won_amount', 'lost_amount',
     'won_amount_positive', 'zero_amount_won_count', 'missing_amount_won_count', 'unconverted_count', 'open_opportunities',
-    'open_amount', 'crm_weighted_amount', 'unconverted_open_count', 'fulfilment_count', 'fulfilment_amount'] %}
+    'open_amount', 'weighted_amount', 'crm_weighted_amount', 'unconverted_open_count', 'fulfilment_count',
+    'fulfilment_amount'] %}
 with
 
 sums as (

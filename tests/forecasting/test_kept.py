@@ -99,3 +99,18 @@ def test_what_past_figures_rest_on_is_noticed(other):
         "next_month": lambda: rests_on(known(WORLD), last=LAST + 1),
     }
     assert changed[other]() != same
+
+
+def test_what_open_deals_are_to_bring_adds_up_over_types_and_sources():
+    """As each deal's outlook has it: its number says pipeline and owner (even: 0), by threes its type and source."""
+    made = pd.DataFrame(forecast_table(*columns(WORLD, BEFORE), BEFORE, 4, QUOTAS, version="a"))
+    told = made[(made.record == "weighted") & (made.as_of_month == pd.Timestamp("2023-12-01"))]
+    outlook = made[made.record == "outlook"]
+    number = outlook.deal_key.str.removeprefix("hubspot:").map({
+        key: place for place, key in enumerate(np.unique(WORLD.deal[WORLD.at < BEFORE]).astype(str))
+    })  # fmt: skip
+    expected = outlook.forecast.groupby([number % 2, number % 3]).sum()
+    kinds = ["", "renewal\x1fADS", "upsell\x1f"]
+    found = {(row.segment, row.owner_key, row.note): row.forecast for row in told.itertuples()}
+    assert found == pytest.approx({(f"p{a}", f"o{a}", kinds[b]): value for (a, b), value in expected.items()})
+    assert len(found) == 6

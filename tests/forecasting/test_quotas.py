@@ -59,5 +59,6 @@ def test_months_of_a_vintage_and_open_pipeline_by_our_own_odds():
     assert half.win_share == pytest.approx(0.5 * month.win_share)
     amount = np.nansum(s.panel.amount[s.open_at(as_of)])
     assert month.win_share == pytest.approx(p.open_revenue[0] / amount)
-    _, _, value = weighted_by(s, s, p)
+    names, value = weighted_by((s, s), p)
     assert value.tolist() == pytest.approx([p.open_revenue.sum()])
+    assert [list(name) for name in names] == [list(s.histories.segments)] * 2

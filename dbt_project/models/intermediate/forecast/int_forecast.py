@@ -8,7 +8,8 @@ def model(dbt, session):
 
     dbt.config(materialized="table")
     as_of, fiscal_start = dbt.ref("int_forecast_clock").select("as_of, fiscal_start").fetchnumpy().values()
-    columns, names = coded(dbt.ref("int_forecast_histories"))
+    kinds = dbt.ref("dim_deals").project("deal_key, concat(deal_type, chr(31), original_source) as sales_key")
+    columns, names = coded(dbt.ref("int_forecast_histories").join(kinds, "deal_key", how="left"))
     monthly = dbt.ref("int_owner_quotas").filter("quota > 0").aggregate("owner_key, month, sum(quota)").fetchall()
     quotas = {(owner, 12 * month.year + month.month - 1): float(quota) for owner, month, quota in monthly}
     frozen = frozen_columns(dbt.source("meta", "frozen_deal_months"), dbt.source("meta", "frozen_forecasts"))

@@ -24,6 +24,13 @@ facts as (
     inner join {{ ref('dim_deals') }} as deals on standing.deal_key = deals.deal_key
     union all by name
     select
+        'weighted' as kind, weighted.month, weighted.pipeline_key, weighted.owner_key,
+        months.seen_at - interval '1 microsecond' as owned_at, weighted.deal_type, weighted.original_source,
+        weighted.weighted_amount
+    from {{ ref('int_forecast_weighted') }} as weighted
+    inner join {{ ref('int_months') }} as months on weighted.month = months.month
+    union all by name
+    select
         'lead' as kind, {{ to_reporting_month('leads.created_at') }} as month, creations.owner_key,
         leads.created_at as owned_at, leads.original_source
     from {{ ref('dim_leads') }} as leads
@@ -65,6 +72,7 @@ summed as (
         count(cycle_microseconds) filter (where outcome = 'won') as cycle_count,
         count(*) filter (where kind = 'open') as open_opportunities,
         sum(amount_reporting) filter (where kind = 'open') as open_amount,
+        sum(weighted_amount) as weighted_amount,
         sum(crm_weighted_amount) as crm_weighted_amount,
         count(*) filter (where kind = 'open' and is_unconverted) as unconverted_open_count,
         count(*) filter (where is_fulfilment) as fulfilment_count,
@@ -100,8 +108,11 @@ select
     summed.cycle_count,
     summed.open_opportunities,
     cast(coalesce(summed.open_amount, 0) as decimal(18, 2)) as open_amount,
-    -- by our own probabilities: filled by the forecast
-    cast(null as decimal(18, 2)) as weighted_amount,
+    -- null where the forecast has no view of that month: before its first vintage
+    cast(
+        case when summed.month in (select known.month from {{ ref('int_forecast_weighted') }} as known)
+            then coalesce(summed.weighted_amount, 0) end as decimal(18, 2)
+    ) as weighted_amount,
     cast(coalesce(summed.crm_weighted_amount, 0) as decimal(18, 2)) as crm_weighted_amount,
     summed.unconverted_open_count,
     summed.fulfilment_count,

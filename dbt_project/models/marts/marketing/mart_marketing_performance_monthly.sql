@@ -122,14 +122,14 @@ summed as (
         channel,
         campaign_key,
         attribution_model,
-        cast(sum(spend) as decimal(18, 2)) as spend,
+        cast(coalesce(sum(spend), 0) as decimal(18, 2)) as spend,
         cast(sum(impressions) as bigint) as impressions,
         cast(sum(clicks) as bigint) as clicks,
         cast(sum(unconverted_days) as bigint) as unconverted_days,
         cast(sum(leads) as bigint) as leads,
         cast(round(sum(deals), 6) as double) as deals,
         cast(round(sum(won_deals), 6) as double) as won_deals,
-        cast(sum(won_amount) as decimal(18, 2)) as won_amount
+        cast(coalesce(sum(won_amount), 0) as decimal(18, 2)) as won_amount
     from stacked
     group by 1, 2, 3, 4
 )

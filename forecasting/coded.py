@@ -19,9 +19,12 @@ CODED = ("deal", "stage", "pipeline", "team", "owner", "currency", "sales")
 def coded(histories: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Columns and names, as forecasting.tables takes them.
 
-    histories: a DuckDB relation with the columns of int_forecast_histories and sales_key (type and source of the deal).
+    histories: a DuckDB relation with the columns of int_forecast_histories and sales_key (type and source of the deal;
+    without it all deals are alike in these).
     A number is the key's place among the keys in their order; names: by column the keys in the order of their numbers.
     """
+    if "sales_key" not in histories.columns:  # a backtest says nothing by type and source
+        histories = histories.project("*, '' as sales_key")
     names, joins = {}, []
     for name in CODED:
         key = f"coalesce({name}_key, '')"

@@ -296,3 +296,16 @@ def test_counts_requests_by_path(fresh):
     assert status["live"]["deals"] == len(fresh.sandbox.world.view("deals").live)
     fresh.post("/_sandbox/reset_counters", {})
     assert fresh.get("/_sandbox").json()["requests"] == 0
+
+
+def test_control_takes_json_under_urllibs_own_content_type(fresh):
+    """The demo calls it so: without a header of one's own urllib says that the body is a form."""
+    before = fresh.sandbox.world.now
+    answer = requests.post(
+        f"{fresh.sandbox.url}/_sandbox/clock",
+        data=b'{"advance_days": 2}',
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+        timeout=10,
+    )
+    assert answer.status_code == 200
+    assert fresh.sandbox.world.now - before == 2 * 86_400_000

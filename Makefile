@@ -35,7 +35,7 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP) ## a whole run against the local stand-in, with its proof
 	@$(BIN)/funnel demo
 
-test: $(STAMP) ## the test suite, on two cores (within six minutes)
+test: $(STAMP) ## the test suite, on two cores (about eight minutes)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 soak: $(STAMP) ## longer tests (hours): kills at many instants, days of life

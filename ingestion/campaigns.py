@@ -12,18 +12,18 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 import orjson
 
 from ingestion.client import Client
-from ingestion.errors import SourceError
-from ingestion.stream import Json, Pull, StateReader, Stream, StreamReport
+from ingestion.close import midnight
+from ingestion.stream import Json, Pull, StateReader, Stream, StreamReport, Vendor
+from ingestion.units import Units, content_hash
 
 DAYS, CAMPAIGNS = "campaign_days", "campaigns"
-_EVER = datetime.min.replace(tzinfo=UTC)
 FULL_DAYS = 1_125
 """Days that a full extraction goes back: 37 months, which every vendor still has."""
 
@@ -64,35 +64,19 @@ def read_state(reader: StateReader) -> Held:
     rows: dict[str, str] = {}
     newest = ""
     for record_id, _, record in reader.newest(DAYS, ("$",)):
-        rows[record_id] = _hash(json.loads(record))
+        rows[record_id] = content_hash(json.loads(record))
         newest = max(newest, record_id.rsplit(":", 1)[-1])
     listing = (reader.last_window(CAMPAIGNS) or {}).get("listing")
     return Held(date.fromisoformat(newest) if newest else None, rows, listing)
 
 
-def extract(pull: Pull, vendor: str, account: Account) -> list[StreamReport]:
+def extract(pull: Pull, vendor: Vendor, account: Account) -> list[StreamReport]:
     """Both streams, one after the other; a failure is in its report and leaves nothing of its window."""
     held: Held = pull.state or Held()
-    units = {
-        CAMPAIGNS: lambda report: _land_campaigns(pull, account, held, report),
-        DAYS: lambda report: _land_days(pull, account, held, report),
-    }
-    reports = []
-    for stream, unit in units.items():
-        started, report = time.monotonic(), StreamReport(pull.connection.name, vendor, stream)
-        try:
-            unit(report)
-        except SourceError as error:
-            report.error = error
-        except OSError as error:
-            report.error = SourceError(
-                report.source, stream, f"could not be landed: {error.strerror or error}",
-                "Free disk space or make FUNNEL_HOME writable, then run again; nothing of this window counts.",
-            )  # fmt: skip
-        counts = account.client.counts(stream)
-        report.requests, report.retries, report.seconds = counts.requests, counts.retries, time.monotonic() - started
-        reports.append(report)
-    return reports
+    units = Units(vendor, pull, account.client)
+    units.guarded(CAMPAIGNS, lambda: _land_campaigns(units, account, held))
+    units.guarded(DAYS, lambda: _land_days(units, account, held))
+    return list(units.reports.values())
 
 
 def span(held: Held, restated_days: int, full: bool, today: date) -> tuple[date, date]:
@@ -111,53 +95,35 @@ def slices(first: date, last: date, days: int) -> Iterator[tuple[date, date]]:
         first = end + timedelta(days=1)
 
 
-def _land_days(pull: Pull, account: Account, held: Held, report: StreamReport) -> None:
+def _land_days(units: Units, account: Account, held: Held) -> None:
+    pull, started = units.pull, time.monotonic()
     full = pull.full or held.newest is None
-    report.kind = "full" if full else "incremental"
-    first, last = span(held, account.restated_days, full, max(pull.as_of or _EVER, datetime.now(UTC)).date())
+    units.reports[DAYS].kind = "full" if full else "incremental"
+    today = max(filter(None, (pull.as_of, datetime.now(UTC)))).date()
+    first, last = span(held, account.restated_days, full, today)
     seen: set[str] = set()
-    with pull.landing.write(report.source, report.vendor, DAYS, report.kind) as writer:
+    with ExitStack() as stack:
+        writer = units.write(stack, DAYS, units.reports[DAYS].kind)
         for since, until in slices(first, last, account.slice_days):
             for record in account.days(since, until):
                 seen.add(record["id"])
-                if pull.full or held.rows.get(record["id"]) != _hash(record):
+                if pull.full or held.rows.get(record["id"]) != content_hash(record):
                     writer.write(record)
-                    pull.progress(report.source, DAYS, writer.rows, None)
+                    pull.progress(units.source, DAYS, writer.rows, None)
         gone = [key for key in held.rows if key not in seen and first.isoformat() <= key.rsplit(":", 1)[-1]]
         for key in gone:
             campaign, day = key.rsplit(":", 1)
             record = {"id": key, "campaign_id": campaign, "date": day, "is_gone": True}
-            if held.rows[key] != _hash(record):
+            if held.rows[key] != content_hash(record):
                 writer.write(record)
-        if not writer.rows:
-            return
-        newest = max([day.rsplit(":", 1)[-1] for day in (*seen, *held.rows)])
-        counts = account.client.counts(DAYS)
-        window = writer.commit(
-            from_at=_midnight(first), to_at=_midnight(date.fromisoformat(newest)),
-            requests=counts.requests, retries=counts.retries,
-        )  # fmt: skip
-    report.window_id, report.rows = window.window_id, window.rows
-    report.from_at, report.to_at = window.from_at, window.to_at
+        if writer.rows:
+            newest = date.fromisoformat(max(day.rsplit(":", 1)[-1] for day in (*seen, *held.rows)))
+            units.commit(writer, started, from_at=midnight(first, "UTC"), to_at=midnight(newest, "UTC"))
 
 
-def _land_campaigns(pull: Pull, account: Account, held: Held, report: StreamReport) -> None:
-    report.kind = "full"
+def _land_campaigns(units: Units, account: Account, held: Held) -> None:
+    units.reports[CAMPAIGNS].kind = "full"
     records = sorted(account.campaigns(), key=lambda record: str(record["id"]))
     listing = hashlib.sha256(b"".join(orjson.dumps(r, option=orjson.OPT_SORT_KEYS) for r in records)).hexdigest()
-    if listing == held.listing and not pull.full:
-        return
-    counts = account.client.counts(CAMPAIGNS)
-    with pull.landing.write(report.source, report.vendor, CAMPAIGNS, "full") as writer:
-        for record in records:
-            writer.write(record)
-        window = writer.commit(requests=counts.requests, retries=counts.retries, details={"listing": listing})
-    report.window_id, report.rows = window.window_id, window.rows
-
-
-def _hash(record: Mapping[str, Any]) -> str:
-    return hashlib.sha256(orjson.dumps(record, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, datetime.min.time(), UTC)
+    if listing != held.listing or units.pull.full:
+        units.land_whole(CAMPAIGNS, records, {"listing": listing})

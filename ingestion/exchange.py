@@ -8,21 +8,21 @@ the warehouse.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any
 
-import orjson
 import requests
 
 from ingestion.client import Client
+from ingestion.close import midnight
 from ingestion.errors import CorruptResponse, SourceError
 from ingestion.settings import Connection
 from ingestion.stream import CheckResult, Json, Pull, StateReader, Stream, StreamReport, Vendor
+from ingestion.units import Units, content_hash
 
 STREAM = "daily_rates"
 FIRST_DAY = date(2010, 1, 1)
@@ -79,68 +79,55 @@ def read_state(reader: StateReader) -> Held:
     return Held(date.fromisoformat(newest) if newest else None, details.get("recent") or {})
 
 
-def extract(pull: Pull, vendor: str, fetch: Fetch) -> list[StreamReport]:
+def extract(pull: Pull, vendor: Vendor, fetch: Fetch) -> list[StreamReport]:
     """Land the days that are new or changed as one window, or nothing. A failure is in the report."""
-    held, started = pull.state or Held(), time.monotonic()
-    full = pull.full or held.newest is None
-    report = StreamReport(pull.connection.name, vendor, STREAM, "full" if full else "incremental")
-    with Client(report.source, pull.connection.base_url, BankDialect()) as client:
-        try:
-            days = {str(record["id"]): record for record in fetch(client, held, full)}
-            _land(pull, report, client, days, held, started)
-        except SourceError as error:
-            report.error = error
-        except OSError as error:
-            report.error = SourceError(
-                report.source, STREAM, f"could not be landed: {error.strerror or error}",
-                "Free disk space or make FUNNEL_HOME writable, then run again; nothing of this window counts.",
-            )  # fmt: skip
-        counts = client.counts(STREAM)
-    report.requests, report.retries, report.seconds = counts.requests, counts.retries, time.monotonic() - started
-    return [report]
+    with Client(pull.connection.name, pull.connection.base_url, BankDialect()) as client:
+        units = Units(vendor, pull, client)
+        units.guarded(STREAM, lambda: _land(units, pull.state or Held(), fetch))
+        return list(units.reports.values())
 
 
-def _land(
-    pull: Pull, report: StreamReport, client: Client, days: Mapping[str, Json], held: Held, started: float
-) -> None:
+def _land(units: Units, held: Held, fetch: Fetch) -> None:
+    pull, report, started = units.pull, units.reports[STREAM], time.monotonic()
+    report.kind = "full" if pull.full or held.newest is None else "incremental"
+    days = {str(record["id"]): record for record in fetch(units.client, held, report.kind == "full")}
     newest = max([*map(date.fromisoformat, days), *([held.newest] if held.newest else [])], default=None)
     if newest is None:
         raise CorruptResponse(report.source, STREAM, "not one day with rates was listed", "Run again later.")
     if pull.as_of and (quiet := (pull.as_of.date() - newest).days) > QUIET:
         report.warnings += (f"the newest rates are of {newest}, {quiet} days before as-of",)
-    hashes = {day: _hash(record) for day, record in days.items()}
+    hashes = {day: content_hash(record) for day, record in days.items()}
     fresh = [day for day in sorted(days) if report.kind == "full" or held.recent.get(day) != hashes[day]]
     pull.progress(report.source, STREAM, len(fresh), len(fresh))
     if not fresh:
         return
     since = (newest - timedelta(days=OVERLAP)).isoformat()
     recent = {day: found for day, found in {**held.recent, **hashes}.items() if day >= since}
-    counts = client.counts(STREAM)
-    with pull.landing.write(report.source, report.vendor, STREAM, report.kind) as writer:
+    with ExitStack() as stack:
+        writer = units.write(stack, STREAM, report.kind)
         for day in fresh:
             writer.write(days[day])
-        window = writer.commit(
-            from_at=_midnight(fresh[0]), to_at=_midnight(newest.isoformat()), requests=counts.requests,
-            retries=counts.retries, seconds=time.monotonic() - started,
+        units.commit(
+            writer, started,
+            from_at=midnight(date.fromisoformat(fresh[0]), "UTC"), to_at=midnight(newest, "UTC"),
             details={"newest": newest.isoformat(), "recent": recent},
         )  # fmt: skip
-    report.window_id, report.rows = window.window_id, window.rows
-    report.from_at, report.to_at = window.from_at, window.to_at
 
 
 def bank(name: str, title: str, base_url: str, about: str, fetch: Fetch, newest: Callable[[Client], Json]) -> Vendor:
     """A bank as a vendor. about: what its stream holds; fetch: its days; newest: its newest day, for `funnel check`."""
-    return Vendor(
+    made = Vendor(
         name=name,
         title=title,
         base_url=base_url,
         credentials=(),
         streams=(Stream(STREAM, about),),
         read_state=read_state,
-        extract=lambda pull: extract(pull, name, fetch),
+        extract=lambda pull: extract(pull, made, fetch),
         check=lambda connection, asked: check(connection, newest),
         is_reference=True,
     )
+    return made
 
 
 def is_positive(text: str) -> bool:
@@ -174,11 +161,3 @@ def corrupt(source: str, what: str, day: str | None = None) -> CorruptResponse:
         source, STREAM, what, record=day,
         guidance="Nothing of this answer was landed; the days that are known go on to be used. Run again later.",
     )  # fmt: skip
-
-
-def _hash(record: Mapping[str, Any]) -> str:
-    return hashlib.sha256(orjson.dumps(record, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
-
-
-def _midnight(day: str) -> datetime:
-    return datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC)

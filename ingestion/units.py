@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import orjson
 
 from ingestion.client import Client
 from ingestion.errors import MissingScope, SourceError
@@ -97,3 +100,8 @@ def absent_by(began: datetime | None, as_of: datetime | None) -> datetime:
     if as_of is None or (began is not None and began >= as_of + REPLAY):
         return began or datetime.now(UTC)
     return as_of - timedelta(milliseconds=1)
+
+
+def content_hash(record: Mapping[str, Any]) -> str:
+    """What a record says, short: two of the same content have the same, in whatever order their keys come."""
+    return hashlib.sha256(orjson.dumps(record, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from ingestion.close import midnight, next_month
-from ingestion.landing import Landing
+from ingestion.landing import Landing, Window
 from ingestion.settings import Settings
 from orchestration.hold import is_forgetting_unfinished, read_hold
 from orchestration.home import Home, read_json
@@ -96,13 +96,25 @@ def _item(check: str, kind: str, good: str, bad: str, rows: Sequence[str], guida
     return Item(check, kind, bad, tuple(rows), guidance) if rows else Item(check, "pass", good)
 
 
+def names_of_sources(settings: Settings) -> list[str]:
+    """Connections that a month rests on: all but the banks."""
+    return [c.name for c in settings.connections if c.name not in settings.references]
+
+
+def first_read(windows: Iterable[Window]) -> dict[str, datetime]:
+    """{source: when it was first read}; a source that never was is not in it."""
+    first: dict[str, datetime] = {}
+    for window in windows:
+        first[window.source] = min(first.get(window.source, window.extracted_at), window.extracted_at)
+    return first
+
+
 def _landed(settings: Settings, ends: datetime, cut_off: datetime) -> list[Item]:
     """Whether each source was read between the month's end and the cut-off, and was known before the month ended."""
-    sources = [c.name for c in settings.connections if c.name not in settings.references]
-    first: dict[str, datetime] = {}
+    sources, windows = names_of_sources(settings), list(Landing(settings.landing).windows())
+    first = first_read(windows)
     last: dict[tuple[str, str], datetime] = {}
-    for window in Landing(settings.landing).windows():
-        first[window.source] = min(first.get(window.source, window.extracted_at), window.extracted_at)
+    for window in windows:
         if window.extracted_at <= cut_off and window.to_at is not None:
             place = window.source, window.stream
             last[place] = max(last.get(place, window.extracted_at), window.extracted_at)

@@ -13,6 +13,7 @@ from ingestion.landing import Landing
 from ingestion.settings import Settings
 from orchestration import closing, vintages
 from orchestration.alerts import Alert, Book, Origin, settle
+from orchestration.checklist import first_read, names_of_sources
 from orchestration.errors import PUBLISHED
 from orchestration.home import Home
 
@@ -64,10 +65,7 @@ def close_due(
 
 def _known_since(settings: Settings) -> datetime | None:
     """When the last source was first read; None where one never was."""
-    first: dict[str, datetime] = {}
-    for window in Landing(settings.landing).windows():
-        first[window.source] = min(first.get(window.source, window.extracted_at), window.extracted_at)
-    sources = [c.name for c in settings.connections if c.name not in settings.references]
+    first, sources = first_read(Landing(settings.landing).windows()), names_of_sources(settings)
     return max((first[name] for name in sources), default=None) if all(name in first for name in sources) else None
 
 

@@ -23,7 +23,6 @@ from ingestion.errors import AuthError, CorruptResponse, MissingScope, RateLimit
 from ingestion.settings import Connection, Secret
 from ingestion.stream import CheckResult, Credential, Json, Pull, StreamReport, Vendor
 
-NAME = "google_ads"
 BASE_URL = "https://googleads.googleapis.com/v26"
 TOKEN_URL = "https://oauth2.googleapis.com"
 RESTATED_DAYS, SLICE_DAYS = 30, 30
@@ -218,7 +217,7 @@ def extract(pull: Pull) -> list[StreamReport]:
     api = Api(pull.connection)
     with api.client:
         account = campaigns.Account(api.client, RESTATED_DAYS, SLICE_DAYS, api.days, api.campaigns)
-        return campaigns.extract(pull, NAME, account)
+        return campaigns.extract(pull, VENDOR, account)
 
 
 def check(connection: Connection, asked: Mapping[str, bool]) -> list[CheckResult]:
@@ -238,7 +237,7 @@ def check(connection: Connection, asked: Mapping[str, bool]) -> list[CheckResult
 
 
 VENDOR = Vendor(
-    name=NAME,
+    name="google_ads",
     title="Google Ads",
     base_url=BASE_URL,
     credentials=(

@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import orjson
 import pytest
 
-from ingestion import exchange
 from ingestion.client import Client
 from ingestion.config import Config
 from ingestion.errors import ConfigError, CorruptResponse
@@ -163,7 +163,7 @@ class Home:
                 f"""select record_id, max_by(record, window_seq)::varchar from raw."{self.vendor.name}__daily_rates"
                     group by 1 order by 1"""
             ).fetchall()
-        return {day: exchange.orjson.loads(record)["rates"] for day, record in rows}
+        return {day: orjson.loads(record)["rates"] for day, record in rows}
 
 
 def value(rates: list[dict], currency: str) -> str | None:

@@ -37,6 +37,16 @@ case
     end
 {%- endmacro %}
 
+{#- Order among campaigns of one name (names are not unique, and campaigns are renamed): the one that ran on the day of
+    an instant, else the one that ran last. `campaigns` is an alias of int_campaigns. -#}
+{% macro as_it_ran(at, campaigns) -%}
+coalesce(
+            {{ to_reporting_date(at) }} between {{ campaigns }}.first_date and {{ campaigns }}.last_date, false
+        ) desc,
+        {{ campaigns }}.last_date desc nulls last,
+        {{ campaigns }}.campaign_key
+{%- endmacro %}
+
 {#- Named attribution models, each a rule of the place of a touch among the touches of its deal. -#}
 {% macro attribution_models() %}{{ return(['first_touch', 'last_touch', 'linear', 'position_based']) }}{% endmacro %}
 

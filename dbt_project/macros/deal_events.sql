@@ -164,3 +164,36 @@ numbered as (
     from events
 )
 {%- endmacro %}
+
+{#- CTE: a connection's first full sync, what it brought was true before we were there to see it. -#}
+{% macro first_syncs(vendor, stream) -%}
+first_syncs as (
+    select
+        source,
+        coalesce(min(window_seq) filter (where kind = 'full'), min(window_seq)) as first_seq
+    from {{ source('raw', '_windows') }}
+    where vendor = '{{ vendor }}' and stream = '{{ stream }}'
+    group by source
+),
+{%- endmacro %}
+
+{#- The common columns, out of `numbered`, `deals` and `first_syncs`. `is_ambiguous`: condition on `numbered`. -#}
+{% macro told_deal_events(is_ambiguous) -%}
+select
+    deals.source,
+    deals.source_deal_id,
+    {{ field_of('numbered.series') }} as field,
+    numbered.effective_at,
+    cast(numbered.place as integer) as sequence,
+    numbered.value,
+    case
+        when numbered.first_window_seq <= first_syncs.first_seq then numbered.effective_at
+        else numbered.first_extracted_at
+    end as recorded_at,
+    numbered.origin,
+    {{ is_ambiguous }} as is_order_ambiguous,
+    deals.window_seq
+from numbered
+inner join deals on numbered.deal_number = deals.deal_number
+left join first_syncs on deals.source = first_syncs.source
+{%- endmacro %}

@@ -58,7 +58,7 @@ told as (
     where people.deal_key is null
 ),
 
--- Names are not unique, and campaigns are renamed: of those of the same name and channel the one that ran then.
+-- Of the campaigns of that name and channel one.
 named as (
     select
         told.deal_key,
@@ -77,11 +77,7 @@ named as (
     qualify row_number() over (
         partition by told.deal_key, told.touch_at, told.channel, told.campaign_hint
         order by
-            coalesce(
-                {{ to_reporting_date('told.touch_at') }} between campaigns.first_date and campaigns.last_date, false
-            ) desc,
-            campaigns.last_date desc nulls last,
-            campaigns.campaign_key
+            {{ as_it_ran('told.touch_at', 'campaigns') }}
     ) = 1
 )
 

@@ -36,11 +36,7 @@ campaigned as (
     qualify row_number() over (
         partition by leads.lead_key
         order by
-            coalesce(
-                {{ to_reporting_date('leads.created_at') }} between campaigns.first_date and campaigns.last_date, false
-            ) desc,
-            campaigns.last_date desc nulls last,
-            campaigns.campaign_key
+            {{ as_it_ran('leads.created_at', 'campaigns') }}
     ) = 1
 ),
 

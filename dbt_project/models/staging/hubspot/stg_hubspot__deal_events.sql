@@ -42,14 +42,7 @@ affected as (
 ),
 {% endif %}
 
-first_syncs as (
-    select
-        source,
-        coalesce(min(window_seq) filter (where kind = 'full'), min(window_seq)) as first_seq
-    from {{ source('raw', '_windows') }}
-    where vendor = 'hubspot' and stream = 'deals'
-    group by source
-),
+{{ first_syncs('hubspot', 'deals') }}
 
 version_rows as (
     select
@@ -415,22 +408,5 @@ property_values as (
 
 {{ events_beside_history() }}
 
-select
-    deals.source,
-    deals.source_deal_id,
-    {{ field_of('numbered.series') }} as field,
-    numbered.effective_at,
-    cast(numbered.place as integer) as sequence,
-    numbered.value,
-    -- What a connection's first full sync brings was true before we were there to see it.
-    case
-        when numbered.first_window_seq <= first_syncs.first_seq then numbered.effective_at
-        else numbered.first_extracted_at
-    end as recorded_at,
-    numbered.origin,
-    -- HubSpot's lists are ordered, also within one millisecond.
-    false as is_order_ambiguous,
-    deals.window_seq
-from numbered
-inner join deals on numbered.deal_number = deals.deal_number
-left join first_syncs on deals.source = first_syncs.source
+-- HubSpot's lists are ordered, also within one millisecond.
+{{ told_deal_events('false') }}

@@ -23,14 +23,7 @@ affected as (
 ),
 {% endif %}
 
-first_syncs as (
-    select
-        source,
-        coalesce(min(window_seq) filter (where kind = 'full'), min(window_seq)) as first_seq
-    from {{ source('raw', '_windows') }}
-    where vendor = 'salesforce' and stream = 'opportunities'
-    group by source
-),
+{{ first_syncs('salesforce', 'opportunities') }}
 
 version_rows as (
     select *
@@ -194,21 +187,5 @@ property_values as (
 
 {{ events_beside_history() }}
 
-select
-    deals.source,
-    deals.source_deal_id,
-    {{ field_of('numbered.series') }} as field,
-    numbered.effective_at,
-    cast(numbered.place as integer) as sequence,
-    numbered.value,
-    case
-        when numbered.first_window_seq <= first_syncs.first_seq then numbered.effective_at
-        else numbered.first_extracted_at
-    end as recorded_at,
-    numbered.origin,
-    -- Times are whole seconds, and ids of one second need not have been given in order.
-    count(*) over (partition by numbered.series, numbered.effective_at) > 1 as is_order_ambiguous,
-    deals.window_seq
-from numbered
-inner join deals on numbered.deal_number = deals.deal_number
-left join first_syncs on deals.source = first_syncs.source
+-- Times are whole seconds, and ids of one second need not have been given in order.
+{{ told_deal_events('count(*) over (partition by numbered.series, numbered.effective_at) > 1') }}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ingestion.config import Config, read_config
 from ingestion.errors import ConfigError
-from ingestion.registry import vendors
+from ingestion.registry import use_own, vendors
 from ingestion.stream import Vendor
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
@@ -77,6 +77,8 @@ class Settings:
 def load_settings(env: Mapping[str, str] | None = None, home: Path | None = None) -> Settings:
     """Settings from the environment, `.env` (working directory, then FUNNEL_HOME) and FUNNEL_HOME/funnel.yml.
 
+    The user's own vendors in FUNNEL_HOME/vendors are known from then on.
+
     Errors: ConfigError with the variable, or the file's line, and the reason.
     """
     given, home = _given(env, home)
@@ -90,6 +92,7 @@ def load_settings(env: Mapping[str, str] | None = None, home: Path | None = None
         raise ConfigError(
             f"FUNNEL_KEEP is '{given['FUNNEL_KEEP']}', but takes a whole number of publications"
         ) from None
+    use_own(home / "vendors")
     config = read_config(home / "funnel.yml")
     return Settings(
         home=home,

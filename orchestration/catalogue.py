@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from ingestion.settings import Settings
-from orchestration import dbt_build, own_package
+from orchestration import dbt_build
 from orchestration.errors import WrongUse
 from orchestration.home import Home
 from orchestration.lock import RunLock
@@ -22,7 +22,7 @@ def write(settings: Settings) -> Path:
     page = home.root / "docs" / "catalogue.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     with RunLock(home.lock):  # dbt opens the warehouse to list its columns
-        own_package.sync(home)
+        dbt_build.sync_packages(settings)
         dbt_build.invoke(settings, "docs", "generate", "--static")
         shutil.copyfile(home.target / "static_index.html", page)
     return page

@@ -17,7 +17,7 @@ from typing import Any
 from ingestion.landing import Landing
 from ingestion.registry import vendors
 from ingestion.settings import PROJECT_ROOT, Settings
-from orchestration import own_package, warehouse
+from orchestration import own_package, vendor_package, warehouse
 from orchestration.errors import AuditRefused, BuildFailed
 from orchestration.home import Home, write_atomically
 from orchestration.ledger import Check, record_checks
@@ -100,7 +100,7 @@ def invoke(settings: Settings, command: str, *arguments: str, progress: Say | No
 def manifest(settings: Settings) -> Path:
     """FUNNEL_HOME/target/manifest.json, made anew when the project or the vars are not those it was made from."""
     home = Home(settings.home)
-    own_package.sync(home)
+    sync_packages(settings)
     target = home.target
     path, key_file = target / "manifest.json", target / "manifest.key"
     key = fingerprint(settings)
@@ -109,6 +109,13 @@ def manifest(settings: Settings) -> Path:
         invoke(settings, "parse")
         write_atomically(key_file, key)
     return path
+
+
+def sync_packages(settings: Settings) -> None:
+    """Bring the user's packages up to date. Errors: ConfigError where a file is no text."""
+    home = Home(settings.home)
+    own_package.sync(home)
+    vendor_package.sync(home, [name for names in modelled(settings).values() for name in names])
 
 
 def build(session: Session, select: Sequence[str] = ()) -> list[Node]:

@@ -103,6 +103,11 @@ class Home:
         return self.root / "models"
 
     @property
+    def vendors(self) -> Path:
+        """Vendors of the user's own, a folder each (ingestion/registry.py)."""
+        return self.root / "vendors"
+
+    @property
     def packages(self) -> Path:
         """Where dbt looks for packages (packages-install-path of dbt_project.yml)."""
         return self.target / "packages"

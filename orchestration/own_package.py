@@ -33,8 +33,13 @@ models:
 
 def files(home: Home) -> dict[str, Path]:
     """{path below FUNNEL_HOME/models: file} of what dbt reads; empty where there is none of it."""
-    found = sorted(p for p in home.models.rglob("*") if p.suffix in SUFFIXES and p.is_file())
-    return {str(path.relative_to(home.models)): path for path in found if not path.name.startswith(".")}
+    return read_by_dbt(home.models)
+
+
+def read_by_dbt(folder: Path) -> dict[str, Path]:
+    """{path below the folder: file} of models and their descriptions."""
+    found = sorted(p for p in folder.rglob("*") if p.suffix in SUFFIXES and p.is_file())
+    return {str(path.relative_to(folder)): path for path in found if not path.name.startswith(".")}
 
 
 def sync(home: Home) -> bool:
@@ -45,12 +50,18 @@ def sync(home: Home) -> bool:
     if not ours:
         shutil.rmtree(package, ignore_errors=True)
         return False
-    wanted = {Path("dbt_project.yml"): PROJECT_FILE}
-    for name, path in ours.items():
+    copy(package, PROJECT_FILE, {Path("models") / name: path for name, path in ours.items()}, home.root)
+    return True
+
+
+def copy(package: Path, project_file: str, files: Mapping[Path, Path], root: Path) -> None:
+    """Make the package hold its project file and copies of `files` ({path in it: file below `root`}), nothing else."""
+    wanted = {Path("dbt_project.yml"): project_file}
+    for relative, path in files.items():
         try:
-            wanted[Path("models") / name] = path.read_text(encoding="utf-8")
+            wanted[relative] = path.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
-            raise ConfigError(f"models/{name}: is not UTF-8 text.") from error
+            raise ConfigError(f"{path.relative_to(root)}: is not UTF-8 text.") from error
     for old in [path for path in package.rglob("*") if path.is_file() and path.relative_to(package) not in wanted]:
         old.unlink()
     for relative, text in wanted.items():
@@ -58,14 +69,12 @@ def sync(home: Home) -> bool:
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, text)
-    return True
 
 
 def contents(home: Home) -> Iterator[bytes]:
-    """Path and text of every file of the package, in order: what a build is made from."""
-    package = home.packages / PACKAGE
-    for path in sorted(path for path in package.rglob("*") if path.is_file()):
-        yield str(path.relative_to(package)).encode() + path.read_bytes()
+    """Path and text of every file of the user's packages, in order: what a build is made from."""
+    for path in sorted(path for path in home.packages.rglob("*") if path.is_file()):
+        yield str(path.relative_to(home.packages)).encode() + path.read_bytes()
 
 
 def models(home: Home) -> list[Mapping[str, Any]]:

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
 
+from ingestion.sandbox.standins import Answer, Asked
 from ingestion.sandbox.world import World
 
 MANAGER, TOKEN = "9990001111", "google-ads-token"
@@ -75,7 +76,7 @@ def figures(seed: int, campaign: Campaign, day: date, today: date, start: date) 
 
 
 class GoogleAds:
-    """`answer(method, path, body, headers)` → (status, JSON). `status_of`: what a campaign is called now."""
+    """standins.StandIn: the token endpoint and searchStream."""
 
     def __init__(self, world: World) -> None:
         self.world, self.seed = world, world.seed
@@ -86,17 +87,21 @@ class GoogleAds:
     def today(self) -> date:
         return datetime.fromtimestamp(self.world.now / 1_000, UTC).date()
 
-    def answer(self, method: str, path: str, body: Any, token: str | None, developer: str | None) -> tuple[int, Any]:
-        if path == "/token":
-            return self._token(body)
+    def answer(self, asked: Asked) -> Answer:
+        return (*self._answer(asked), {})
+
+    def _answer(self, asked: Asked) -> tuple[int, Any]:
+        if asked.path == "/token":
+            return self._token(asked.body)
+        token, developer = asked.headers.get("authorization"), asked.headers.get("developer-token")
         if token != f"Bearer {TOKEN}-{self.tokens}" or developer != CREDENTIALS["DEVELOPER_TOKEN"]:
             return 401, _error(401, "UNAUTHENTICATED")
-        match = re.fullmatch(r"/customers/(\d+)/googleAds:searchStream", path)
-        if method != "POST" or not match:
+        match = re.fullmatch(r"/customers/(\d+)/googleAds:searchStream", asked.path)
+        if asked.method != "POST" or not match:
             return 404, _error(404, "NOT_FOUND")
         if match[1] not in (MANAGER, *ACCOUNTS):
             return 403, [_error(403, "PERMISSION_DENIED")]
-        return self._search(match[1], str((body or {}).get("query", "")))
+        return self._search(match[1], str((asked.body or {}).get("query", "")))
 
     def _token(self, form: Any) -> tuple[int, Any]:
         given = {name: form.get(name.lower()) for name in ("REFRESH_TOKEN", "CLIENT_ID", "CLIENT_SECRET")}
@@ -173,3 +178,6 @@ def _clients(customer: str) -> Iterator[dict[str, Any]]:
 
 def _error(code: int, status: str) -> dict[str, Any]:
     return {"error": {"code": code, "message": "refused by the stand-in", "status": status}}
+
+
+STAND_IN = GoogleAds

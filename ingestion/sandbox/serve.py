@@ -28,8 +28,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import orjson
 
-from ingestion.sandbox import banks, control, faults, hubspot_errors, salesforce_errors
-from ingestion.sandbox.google_ads import GoogleAds
+from ingestion.sandbox import banks, control, faults, hubspot_errors, salesforce_errors, standins
 from ingestion.sandbox.hubspot import HubSpot
 from ingestion.sandbox.limits import Limits
 from ingestion.sandbox.options import TOKEN, options_of, world
@@ -39,7 +38,6 @@ from ingestion.sandbox.world import World
 LONGEST_TARGET = 16_384
 SALESFORCE = "/salesforce"
 """Path that the Salesforce org is under: SALESFORCE_API_BASE is the server's address with it."""
-GOOGLE_ADS = "/google_ads"
 
 
 class Sandbox:
@@ -55,16 +53,18 @@ class Sandbox:
         search_rate: int | None = 5,
         daily: int = 650_000,
         salesforce: Mapping[str, Any] | None = None,
+        vendors: Path | None = None,
         **behaviour: Any,
     ) -> None:
         """`latency`: seconds every answer takes at least. `behaviour`: options of HubSpot (scopes, cap, lag …),
-        `salesforce`: those of the Salesforce org over the same world.
+        `salesforce`: those of the Salesforce org over the same world. `vendors`: a folder of vendors of one's own.
         """
         self.world, self.token, self.latency = world, token, latency
         self.api = HubSpot(world, **behaviour)
         self.shapes = self.api.shapes
         self.salesforce = Salesforce(world, **(salesforce or {}))
-        self.google_ads = GoogleAds(world)
+        self.stand_ins = standins.stand_ins(world, vendors)
+        """By vendor; each answers below /<vendor>."""
         self.limits, self.faults = Limits(rate, search_rate, daily), faults.Faults()
         self.requests: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
@@ -156,12 +156,14 @@ class Handler(BaseHTTPRequestHandler):
                 return
             if path.startswith(SALESFORCE + "/"):
                 status, answer, headers = self._of_salesforce(path.removeprefix(SALESFORCE), query, body)
-            elif path.startswith(GOOGLE_ADS + "/"):
-                told = (self.headers.get("Authorization"), self.headers.get("developer-token"))
-                status, answer = self.sandbox.google_ads.answer(
-                    self.command, path.removeprefix(GOOGLE_ADS), body, *told
+            elif stand_in := self._stand_in(path):
+                prefix = "/" + path.split("/")[1]
+                given = {name.lower(): value for name, value in self.headers.items()}
+                request = standins.Asked(
+                    self.command, path.removeprefix(prefix), query, body, given, self.sandbox.url + prefix
                 )
-                headers = {}
+                status, answer, told = stand_in.answer(request)
+                headers = dict(told)
             else:
                 status, answer = self._answered(path, query, body)
                 headers = {} if path.endswith("/search") else self.sandbox.limits.headers()
@@ -190,6 +192,9 @@ class Handler(BaseHTTPRequestHandler):
             raise hubspot_errors.limited(policy)
         return self.sandbox.api.answer(self.command, path, query, body)
 
+    def _stand_in(self, path: str) -> Any:
+        return self.sandbox.stand_ins.get(path.split("/")[1])
+
     def _of_salesforce(self, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any, dict[str, str]]:
         if len(self.path) + sum(len(name) + len(value) + 4 for name, value in self.headers.items()) > LONGEST_TARGET:
             return 414, b"<h1>URI Too Long</h1>", {"Content-Type": "text/html"}
@@ -201,7 +206,10 @@ class Handler(BaseHTTPRequestHandler):
         kind = rule["kind"]
         refusal, page = faults.refusal(rule), faults.html(rule)
         theirs = salesforce_errors.of_rule(rule) if path.startswith(SALESFORCE + "/") else None
-        if theirs:
+        if (stand_in := self._stand_in(path)) and (own := standins.refusal(stand_in, rule)):
+            self.sandbox.count(self.command, path, own[0])
+            self._send(own[0], own[1], dict(own[2]))
+        elif theirs:
             self.sandbox.count(self.command, path, theirs.status)
             self._send(theirs.status, theirs.body)
         elif refusal:
@@ -280,6 +288,7 @@ def main(argv: list[str] | None = None) -> int:
         search_lag=options.search_lag,
         opaque_paging=options.opaque_paging,
         association_page=options.association_page,
+        vendors=options.vendors,
     ).start()
     done = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -287,7 +296,8 @@ def main(argv: list[str] | None = None) -> int:
     deals = len(made.view("deals").live)
     took = time.monotonic() - started
     print(f"HubSpot stand-in at {sandbox.url} with {deals} live deals, ready in {took:.1f} s", flush=True)
-    print(f"Salesforce's is {sandbox.url}{SALESFORCE} (SALESFORCE_API_BASE)", flush=True)
+    for name in ("salesforce", *sandbox.stand_ins):
+        print(f"{name}'s is {sandbox.url}/{name} ({name.upper()}_API_BASE)", flush=True)
     if options.port_file:
         written = Path(str(options.port_file) + ".tmp")
         written.write_text(sandbox.url.rsplit(":", 1)[1])

@@ -53,7 +53,7 @@ def spend(settings: Settings) -> dict[tuple[str, str], int]:
 def test_spend_is_the_vendors_after_each_sync(ads: tuple[Sandbox, Settings]) -> None:
     sandbox, settings = ads
     assert sync(settings)["campaign_days"].kind == "full"
-    assert spend(settings) == sandbox.google_ads.spend()
+    assert spend(settings) == sandbox.stand_ins["google_ads"].spend()
     assert len(spend(settings)) > 20
 
     again = sync(settings)
@@ -64,10 +64,10 @@ def test_spend_is_the_vendors_after_each_sync(ads: tuple[Sandbox, Settings]) -> 
     # nine days of three campaigns are new; of the days before only what was restated comes again
     assert later.kind == "incremental"
     assert 27 - 3 < later.rows < 90
-    assert spend(settings) == sandbox.google_ads.spend()
+    assert spend(settings) == sandbox.stand_ins["google_ads"].spend()
     sandbox.world.advance(9)
     sync(settings)
-    assert spend(settings) == sandbox.google_ads.spend()
+    assert spend(settings) == sandbox.stand_ins["google_ads"].spend()
     with open_warehouse(settings.warehouse, read_only=True) as connection:
         gone = connection.execute(
             "select count(*) from raw.google_ads__campaign_days where record ->> '$.is_gone' = 'true'"
@@ -82,9 +82,9 @@ def test_a_token_that_ended_is_renewed_once(ads: tuple[Sandbox, Settings]) -> No
     api = google_ads.Api(connection)
     with api.client:
         assert len(api.accounts("campaigns")) == 2
-        sandbox.google_ads.tokens += 1  # the hour is over
+        sandbox.stand_ins["google_ads"].tokens += 1  # the hour is over
         assert len(list(api.campaigns())) == 6
-    assert sandbox.google_ads.tokens == 3
+    assert sandbox.stand_ins["google_ads"].tokens == 3
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from ingestion.sandbox import salesforce_truth
 from ingestion.sandbox.google_ads import CREDENTIALS
 from ingestion.sandbox.model import iso
 from ingestion.sandbox.salesforce import CLIENT_ID, CLIENT_SECRET
-from ingestion.sandbox.serve import GOOGLE_ADS, SALESFORCE, Sandbox
+from ingestion.sandbox.serve import SALESFORCE, Sandbox
 from ingestion.sandbox.world import World
 from tests.e2e.product import Product
 
@@ -50,7 +50,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
         env = {f"GOOGLE_ADS_{name}": value for name, value in CREDENTIALS.items()} | {
             "SALESFORCE_INSTANCE_URL": "acme.my.salesforce.com", "SALESFORCE_CLIENT_ID": CLIENT_ID,
             "SALESFORCE_CLIENT_SECRET": CLIENT_SECRET, "SALESFORCE_API_BASE": sandbox.url + SALESFORCE,
-            "GOOGLE_ADS_API_BASE": sandbox.url + GOOGLE_ADS,
+            "GOOGLE_ADS_API_BASE": sandbox.url + "/google_ads",
         }  # fmt: skip
         yield Company(sandbox, WithoutHubSpot(tmp_path_factory.mktemp("company") / "home", sandbox.url, env))
 
@@ -77,7 +77,9 @@ def test_tables_equal_the_worlds(company: Company, days: int) -> None:
     }  # fmt: skip
     assert set(company.query(DEALS)) == deals
 
-    spend = {key: Decimal(micros) / 1_000_000 for key, micros in company.sandbox.google_ads.spend().items()}
+    spend = {
+        key: Decimal(micros) / 1_000_000 for key, micros in company.sandbox.stand_ins["google_ads"].spend().items()
+    }
     told = {(month, currency): cost for month, currency, cost in company.query(SPEND)}
     # the day at whose evening the run is, is in the vendor's figures and in the mart alike
     assert told == spend

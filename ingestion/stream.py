@@ -135,8 +135,10 @@ class Vendor:
     """Streams whose records are people or name them; the first is the people's own."""
     also_people: Sequence[str] = ()
     """Further ones of them whose records are people: one person can be a record of several."""
-    gives_ads: bool = False
-    """It gives campaigns and their figures, no deals: its models are those of vars.ad_vendors."""
+    gives_deals: bool = True
+    """A CRM: its models are those of vars.vendors. Else those of vars.ad_vendors."""
+    gives: Set[str] = frozenset()
+    """Marketing things (campaigns.py) of which it has a staging model stg_<vendor>__<thing>."""
     is_reference: bool = False
     """It gives exchange rates, no deals; it needs no credential, exchange_rates of funnel.yml turns it on."""
 

@@ -60,13 +60,17 @@ def variables(settings: Settings) -> str:
     )
 
 
-def modelled(settings: Settings) -> dict[str, list[str]]:
+def modelled(settings: Settings) -> dict[str, Any]:
     """Vendors whose models are built, by var: those of a connection, and those of which anything was ever landed. A CRM
-    where there is none, so that there is a project."""
+    where there is none, so that there is a project. `marketing`: {thing: vendors that have a staging model of it}."""
     there = {c.vendor for c in settings.connections} | Landing(settings.landing).vendors()
     known = [vendor for name, vendor in vendors().items() if name in there and not vendor.is_reference]
-    crms = [vendor.name for vendor in known if not vendor.gives_ads]
-    return {"vendors": crms or ["hubspot"], "ad_vendors": [vendor.name for vendor in known if vendor.gives_ads]}
+    crms = [vendor.name for vendor in known if vendor.gives_deals] or ["hubspot"]
+    ads = [vendor.name for vendor in known if not vendor.gives_deals]
+    built = [vendors()[name] for name in (*crms, *ads)]
+    things = sorted({thing for vendor in built for thing in vendor.gives})
+    marketing = {thing: [vendor.name for vendor in built if thing in vendor.gives] for thing in things}
+    return {"vendors": crms, "ad_vendors": ads, "marketing": marketing}
 
 
 def invoke(settings: Settings, command: str, *arguments: str, progress: Say | None = None) -> Any:
@@ -115,7 +119,8 @@ def sync_packages(settings: Settings) -> None:
     """Bring the user's packages up to date. Errors: ConfigError where a file is no text."""
     home = Home(settings.home)
     own_package.sync(home)
-    vendor_package.sync(home, [name for names in modelled(settings).values() for name in names])
+    built = modelled(settings)
+    vendor_package.sync(home, [*built["vendors"], *built["ad_vendors"]])
 
 
 def build(session: Session, select: Sequence[str] = ()) -> list[Node]:

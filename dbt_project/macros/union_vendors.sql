@@ -1,7 +1,8 @@
 {#- Every vendor's staging model of one thing, one below the other. `columns` names them explicitly, so that a vendor's
-    own extra columns never leak below staging. `kind`: the var that lists the vendors (CRMs; ad_vendors). -#}
-{% macro union_vendors(thing, columns='*', where=none, kind='vendors') %}
-{%- for vendor in var(kind) %}
+    own extra columns never leak below staging. A marketing thing is asked of the vendors that have it. -#}
+{% macro union_vendors(thing, columns='*', where=none) %}
+{%- set crms = [] if thing in marketing_columns() else var('vendors') %}
+{%- for vendor in var('marketing').get(thing, crms) %}
 select {{ columns }} from {{ ref('stg_' ~ vendor ~ '__' ~ thing) }}
 {%- if where %} where {{ where }}{% endif %}
 {%- if not loop.last %}
@@ -24,14 +25,18 @@ union all by name
     'rejected_properties': {'source': 'varchar', 'stream': 'varchar', 'record_id': 'varchar', 'reason': 'varchar',
         'is_superseded': 'boolean', 'window_id': 'varchar', 'window_seq': 'bigint', 'extracted_at': 'timestamptz',
         'record': 'varchar'},
+    'deal_properties': {'source': 'varchar', 'source_deal_id': 'varchar', 'extracted_at': 'timestamptz',
+        'window_id': 'varchar', 'window_seq': 'bigint'},
+} %}
+select {% for name, type in (columns.get(thing) or marketing_columns()[thing]).items() %}cast(null as {{ type }}) as {{ name }}{{ ', ' if not loop.last }}{% endfor %}
+where false
+{% endmacro %}
+
+{#- Columns of the marketing things, in which the staging models of vendors that have them end. -#}
+{% macro marketing_columns() %}{{ return({
     'campaigns': {'source': 'varchar', 'source_campaign_id': 'varchar', 'campaign_name': 'varchar',
         'channel': 'varchar', 'status': 'varchar', 'extracted_at': 'timestamptz', 'window_seq': 'bigint'},
     'campaign_days': {'source': 'varchar', 'source_campaign_id': 'varchar', 'date': 'date', 'impressions': 'bigint',
         'clicks': 'bigint', 'cost': 'decimal(18, 6)', 'currency': 'varchar', 'conversions': 'double',
         'extracted_at': 'timestamptz', 'window_seq': 'bigint'},
-    'deal_properties': {'source': 'varchar', 'source_deal_id': 'varchar', 'extracted_at': 'timestamptz',
-        'window_id': 'varchar', 'window_seq': 'bigint'},
-} %}
-select {% for name, type in columns[thing].items() %}cast(null as {{ type }}) as {{ name }}{{ ', ' if not loop.last }}{% endfor %}
-where false
-{% endmacro %}
+}) }}{% endmacro %}

@@ -119,15 +119,15 @@ def test_an_error_in_mid_stream_is_no_answer() -> None:
 
 def test_a_row_that_says_no_day_names_itself() -> None:
     row: dict[str, Any] = {"customer": {"id": "1"}, "campaign": {"id": "2"}, "segments": {"date": "yesterday"}}
-    with pytest.raises(CorruptResponse, match=r"record .*'2'.*without customer, campaign or date"):
+    with pytest.raises(CorruptResponse, match=r"record .*'2'.*without account, campaign or date"):
         google_ads.day_record(row, "google_ads")
 
 
 def test_spans_and_slices_meet_end_to_end() -> None:
-    held = campaigns.Held(date(2026, 6, 10))
-    first, last = campaigns.span(held, 30, False, date(2026, 6, 11))
+    part = campaigns.Daily(lambda first, last: iter(()), 30, 30)
+    first, last = campaigns.span(date(2026, 6, 10), part, False, date(2026, 6, 11))
     assert (first, last) == (date(2026, 5, 11), date(2026, 6, 12))
     assert list(campaigns.slices(first, last, 30)) == [
         (date(2026, 5, 11), date(2026, 6, 9)), (date(2026, 6, 10), date(2026, 6, 12)),
     ]  # fmt: skip
-    assert campaigns.span(held, 30, True, date(2026, 6, 11))[0] == date(2023, 5, 14)
+    assert campaigns.span(date(2026, 6, 10), part, True, date(2026, 6, 11))[0] == date(2023, 5, 14)

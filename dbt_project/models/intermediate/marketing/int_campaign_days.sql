@@ -1,7 +1,7 @@
 -- One row per campaign and day of the ad account, of all ad vendors: the newest version of the figures, which vendors
 -- restate for weeks. Days are the account's own.
 with days as (
-    {{ union_vendors('campaign_days', kind='ad_vendors') }}
+    {{ union_vendors('campaign_days') }}
 )
 
 select

@@ -1,6 +1,6 @@
 -- One row per campaign of all ad vendors: as it is called now, with the days on which it had any figures.
 with campaigns as (
-    {{ union_vendors('campaigns', kind='ad_vendors') }}
+    {{ union_vendors('campaigns') }}
 ),
 
 spans as (

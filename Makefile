@@ -36,7 +36,7 @@ demo: $(STAMP) ## a whole run against the local stand-in, with its proof
 	@$(BIN)/funnel demo
 
 test: $(STAMP) ## the test suite, on two cores (about eight minutes)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 soak: $(STAMP) ## longer tests (hours): kills at many instants, days of life
 	@FUNNEL_SOAK=1 $(BIN)/python -m pytest tests/soak

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from orchestration import cli_close, cli_undo
+from orchestration import cli_close, cli_undo, collector
 from orchestration.errors import EXIT_CODES, PUBLISHED, exit_code, explain
 
 Command = Callable[[argparse.Namespace], int]
@@ -46,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments[:1] == ["sandbox"]:  # its own parser, so that its options need no second list here
         return _sandbox(arguments[1:])
     options = _parser().parse_args(arguments)
+    collector.gentle()
     logging.raiseExceptions = False  # a full disk is told once, not by every log line that could not be written
     try:
         return int(options.command(options))

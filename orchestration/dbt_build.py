@@ -5,7 +5,6 @@ dbt runs in process (its own supported runner): no orphan survives a killed run,
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
 import logging
@@ -17,7 +16,7 @@ from typing import Any
 from ingestion.landing import Landing
 from ingestion.registry import vendors
 from ingestion.settings import PROJECT_ROOT, Settings
-from orchestration import own_package, vendor_package, warehouse
+from orchestration import collector, own_package, vendor_package, warehouse
 from orchestration.errors import AuditRefused, BuildFailed
 from orchestration.home import Home, write_atomically
 from orchestration.ledger import Check, record_checks
@@ -86,12 +85,10 @@ def invoke(settings: Settings, command: str, *arguments: str, progress: Say | No
         *("--vars", variables(settings)),
     ]
     callbacks = [lambda event: _tell(event, progress)] if progress else []
-    threshold = gc.get_threshold()
-    gc.set_threshold(100_000, 50, 100)  # dbt's object graph is large and lives: a quarter of its time was collecting
+    collector.gentle()
     try:
         outcome = dbtRunner(callbacks=callbacks).invoke([command, *arguments, *flags])
     finally:
-        gc.set_threshold(*threshold)
         _close_warehouse()
         logging.captureWarnings(False)
     if outcome.exception is not None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from orchestration import collector
+
 HERE = Path(__file__).parent
 TOGETHER = ("e2e/test_truth.py", "e2e/test_semantic_layer.py", "e2e/test_kill.py"), ("dbt_project/",)
 """Files of one worker: those of the whole story (e2e/conftest.py), those of one compiled dbt project."""
@@ -15,6 +17,9 @@ IN_ORDER = (
     "orchestration/", "",
 )  # fmt: skip
 """Beginnings of paths below tests/, dearest first; those that copy the story's first chapter when it will be there."""
+
+
+collector.gentle()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -40,7 +40,7 @@ class Receiver:
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/T000/secret-path"
 
     def __enter__(self) -> Receiver:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -2,14 +2,13 @@
 -- latest source (as the CRM keeps them), the UTM parameters and the source of the deal itself.
 with people as (
     select
-        links.deal_key,
+        people.deal_key,
         leads.original_source,
         leads.original_source_detail,
         leads.latest_source,
         leads.created_at
-    from {{ ref('int_deal_links') }} as links
-    inner join {{ ref('int_leads') }} as leads on links.linked_key = leads.lead_key
-    where links.kind = 'lead'
+    from {{ ref('int_deal_people') }} as people
+    inner join {{ ref('int_leads') }} as leads on people.lead_key = leads.lead_key
 ),
 
 deals as (

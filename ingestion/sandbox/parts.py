@@ -1,8 +1,8 @@
 """One world whose deals are split over several CRMs, as in a company that grew by buying others.
 
 A deal lives in one CRM, with what it was merged with; the people and companies around it are in each CRM that has a
-deal of theirs, each time as a record of that CRM, so that only a person's hashed e-mail tells that they are one. Who has
-no deal is in one CRM, and so is a lead record, not always in the one where the person's deal is.
+deal of theirs, each time as a record of that CRM, so that only a person's hashed e-mail tells that they are one. Who
+has no deal is in one CRM, and so is a lead record, not always in the one where the person's deal is.
 """
 
 from __future__ import annotations

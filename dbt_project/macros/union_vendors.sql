@@ -1,16 +1,18 @@
 {#- Every vendor's staging model of one thing, one below the other. `columns` names them explicitly, so that a vendor's
-    own extra columns never leak below staging. A marketing thing is asked of the vendors that have it. -#}
+    own extra columns never leak below staging. A marketing thing is asked of the vendors that have it, and its common
+    columns are there whatever they have. -#}
 {% macro union_vendors(thing, columns='*', where=none) %}
-{%- set crms = [] if thing in marketing_columns() else var('vendors') %}
-{%- for vendor in var('marketing').get(thing, crms) %}
+{%- set is_marketing = thing in marketing_columns() %}
+{%- for vendor in ((var('marketing')[thing] or []) if is_marketing else var('vendors')) %}
 select {{ columns }} from {{ ref('stg_' ~ vendor ~ '__' ~ thing) }}
 {%- if where %} where {{ where }}{% endif %}
-{%- if not loop.last %}
+{%- if is_marketing or not loop.last %}
 union all by name
 {%- endif %}
-{%- else %}
-{{ no_rows(thing) }}
 {%- endfor %}
+{%- if is_marketing %}
+{{ no_rows(thing) }}
+{%- endif %}
 {% endmacro %}
 
 {#- What a vendor does not have: no rows, in the common columns. -#}
@@ -32,11 +34,15 @@ select {% for name, type in (columns.get(thing) or marketing_columns()[thing]).i
 where false
 {% endmacro %}
 
-{#- Columns of the marketing things, in which the staging models of vendors that have them end. -#}
+{#- Columns of the marketing things, in which the staging models of vendors that have them end; campaign_name and channel of
+    a day only where the vendor says them there: a campaign that is in no list any more is called so. -#}
 {% macro marketing_columns() %}{{ return({
     'campaigns': {'source': 'varchar', 'source_campaign_id': 'varchar', 'campaign_name': 'varchar',
         'channel': 'varchar', 'status': 'varchar', 'extracted_at': 'timestamptz', 'window_seq': 'bigint'},
     'campaign_days': {'source': 'varchar', 'source_campaign_id': 'varchar', 'date': 'date', 'impressions': 'bigint',
         'clicks': 'bigint', 'cost': 'decimal(18, 6)', 'currency': 'varchar', 'conversions': 'double',
-        'extracted_at': 'timestamptz', 'window_seq': 'bigint'},
+        'campaign_name': 'varchar', 'channel': 'varchar', 'extracted_at': 'timestamptz', 'window_seq': 'bigint'},
+    'touches': {'source': 'varchar', 'touch_id': 'varchar', 'touch_type': 'varchar', 'touch_at': 'timestamptz',
+        'person_hash': 'varchar', 'source_lead_id': 'varchar', 'channel': 'varchar', 'source_campaign_id': 'varchar',
+        'campaign_name': 'varchar', 'extracted_at': 'timestamptz', 'window_seq': 'bigint'},
 }) }}{% endmacro %}

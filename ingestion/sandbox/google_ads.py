@@ -1,19 +1,16 @@
 """Google Ads' stand-in over the generated world: a manager with two accounts, tokens, searchStream.
 
-Campaigns bear the names that the world's people and deals carry in their sources and UTM parameters. Figures are made
-from the campaign and the day alone, so that a test can say what must come out (`figures`): conversions come in over ten
-days, invalid clicks are credited after five, and one day in ten is credited whole, so that its row vanishes.
+Campaigns bear the names that the world's people and deals carry in their sources and UTM parameters.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from random import Random
+from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any
 
+from ingestion.sandbox.advertising import Advertiser, Campaign, Figures
 from ingestion.sandbox.standins import Answer, Asked
 from ingestion.sandbox.world import World
 
@@ -23,19 +20,6 @@ CREDENTIALS = {
     "DEVELOPER_TOKEN": "google-developer", "CLIENT_ID": "google-client", "CLIENT_SECRET": "google-secret",
     "REFRESH_TOKEN": "google-refresh", "CUSTOMER_ID": MANAGER, "LOGIN_CUSTOMER_ID": MANAGER,
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Campaign:
-    """A campaign that runs from `first` to `last` days after the world's start `now` (negative: before)."""
-
-    account: str
-    id: str
-    name: str
-    kind: str
-    first: int
-    last: int
-    removed: bool = False
 
 
 CAMPAIGNS = (
@@ -48,47 +32,22 @@ CAMPAIGNS = (
 )
 
 
-@dataclass(frozen=True)
-class Figures:
-    """What one campaign's day comes to, as of an instant. Cost in millionths of the account's currency."""
-
-    impressions: int
-    clicks: int
-    cost_micros: int
-    conversions: float
-
-
-def figures(seed: int, campaign: Campaign, day: date, today: date, start: date) -> Figures | None:
-    """None where the day has no row: it did not run, lies ahead, or was credited whole."""
-    if not start + timedelta(campaign.first) <= day <= min(start + timedelta(campaign.last), today):
-        return None
-    random = Random(f"{seed} {campaign.id} {day.isoformat()}")
-    age = (today - day).days
-    if random.random() < 0.1 and age >= 5:
-        return None
-    impressions = random.randrange(200, 4_000)
-    clicks = max(1, int(impressions * random.uniform(0.01, 0.06)))
-    cost = clicks * random.randrange(400_000, 2_600_000)
-    if random.random() < 0.08 and age >= 5:
-        cost = cost * 9 // 10
-    conversions = round(clicks * random.uniform(0, 0.1) * min(1.0, (age + 1) / 10), 2)
-    return Figures(impressions, clicks, cost, conversions)
-
-
-class GoogleAds:
+class GoogleAds(Advertiser):
     """standins.StandIn: the token endpoint and searchStream."""
 
-    def __init__(self, world: World) -> None:
-        self.world, self.seed = world, world.seed
-        self.start = datetime.fromtimestamp(world.start_now / 1_000, UTC).date()
-        self.tokens = 0
+    accounts, campaigns = ACCOUNTS, CAMPAIGNS
 
-    @property
-    def today(self) -> date:
-        return datetime.fromtimestamp(self.world.now / 1_000, UTC).date()
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.tokens = 0
 
     def answer(self, asked: Asked) -> Answer:
         return (*self._answer(asked), {})
+
+    def refusal(self, rule: Mapping[str, Any]) -> Answer | None:
+        told = {"429": (429, "RESOURCE_EXHAUSTED"), "401": (401, "UNAUTHENTICATED"), "500": (500, "INTERNAL"),
+                "403_scope": (403, "PERMISSION_DENIED"), "503": (503, "UNAVAILABLE")}.get(rule["kind"])  # fmt: skip
+        return (told[0], [_error(*told)], {}) if told else None
 
     def _answer(self, asked: Asked) -> tuple[int, Any]:
         if asked.path == "/token":
@@ -122,40 +81,19 @@ class GoogleAds:
         return 200, [{"results": rows[at : at + 500], "requestId": "r"} for at in range(0, len(rows), 500)]
 
     def _list(self, customer: str) -> Iterator[dict[str, Any]]:
-        for campaign in CAMPAIGNS:
-            if campaign.account == customer and self.start + timedelta(campaign.first) <= self.today:
-                gone = campaign.removed and self.start + timedelta(campaign.last) < self.today
-                named = {"id": campaign.id, "name": campaign.name, "advertisingChannelType": campaign.kind}
-                yield {"customer": {"id": customer}, "campaign": {**named, "status": "REMOVED" if gone else "ENABLED"}}
+        for campaign, gone in self.listed(customer):
+            named = {"id": campaign.id, "name": campaign.name, "advertisingChannelType": campaign.kind}
+            yield {"customer": {"id": customer}, "campaign": {**named, "status": "REMOVED" if gone else "ENABLED"}}
 
     def _days(self, customer: str, first: date, last: date) -> Iterator[dict[str, Any]]:
         currency, zone, _ = ACCOUNTS[customer]
-        for campaign in CAMPAIGNS:
-            for day in days(first, min(last, self.today)) if campaign.account == customer else ():
-                if found := figures(self.seed, campaign, day, self.today, self.start):
-                    yield {
-                        "customer": {"id": customer, "currencyCode": currency, "timeZone": zone},
-                        "campaign": {"id": campaign.id},
-                        "segments": {"date": day.isoformat()},
-                        "metrics": _metrics(found),
-                    }
-
-    def spend(self) -> dict[tuple[str, str], int]:
-        """The truth as of now: {(month "YYYY-MM", currency): cost in millionths}."""
-        total: dict[tuple[str, str], int] = {}
-        first = self.start - timedelta(days=800)
-        for campaign in CAMPAIGNS:
-            for day in days(first, self.today):
-                if found := figures(self.seed, campaign, day, self.today, self.start):
-                    key = (day.isoformat()[:7], ACCOUNTS[campaign.account][0])
-                    total[key] = total.get(key, 0) + found.cost_micros
-        return total
-
-
-def days(first: date, last: date) -> Iterator[date]:
-    """Every day from the first to the last."""
-    for number in range((last - first).days + 1):
-        yield first + timedelta(number)
+        for campaign, day, found in self.rows(customer, first, last):
+            yield {
+                "customer": {"id": customer, "currencyCode": currency, "timeZone": zone},
+                "campaign": {"id": campaign.id},
+                "segments": {"date": day.isoformat()},
+                "metrics": _metrics(found),
+            }
 
 
 def _metrics(found: Figures) -> dict[str, Any]:

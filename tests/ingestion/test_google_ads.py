@@ -9,25 +9,16 @@ from typing import Any
 
 import pytest
 
-from ingestion import campaigns
+from ingestion import restated
 from ingestion.errors import AuthError, CorruptResponse, MissingScope
 from ingestion.extract import extract
-from ingestion.loading import load_new, open_warehouse, read_state
+from ingestion.loading import load_new, read_state
 from ingestion.sandbox.google_ads import CREDENTIALS
 from ingestion.sandbox.serve import Sandbox
 from ingestion.sandbox.world import World
 from ingestion.settings import Settings, load_settings
 from ingestion.sources import google_ads
 from ingestion.stream import StreamReport
-
-MONTHLY = """
-    with newest as (
-        select record from raw.google_ads__campaign_days
-        qualify row_number() over (partition by record_id order by window_seq desc) = 1
-    )
-    select (record ->> '$.date')[:7], record ->> '$.customer.currencyCode',
-        sum(cast(record ->> '$.metrics.costMicros' as bigint))
-    from newest where (record ->> '$.is_gone') is null group by 1, 2"""
 
 
 @pytest.fixture
@@ -43,37 +34,6 @@ def sync(settings: Settings) -> dict[str, StreamReport]:
     reports = extract(settings, {"google_ads": read_state(settings.warehouse, "google_ads", "google_ads")})
     load_new(settings.warehouse, settings.landing)
     return {report.stream: report for report in reports}
-
-
-def spend(settings: Settings) -> dict[tuple[str, str], int]:
-    with open_warehouse(settings.warehouse, read_only=True) as connection:
-        return {(month, currency): cost for month, currency, cost in connection.execute(MONTHLY).fetchall()}
-
-
-def test_spend_is_the_vendors_after_each_sync(ads: tuple[Sandbox, Settings]) -> None:
-    sandbox, settings = ads
-    assert sync(settings)["campaign_days"].kind == "full"
-    assert spend(settings) == sandbox.stand_ins["google_ads"].spend()
-    assert len(spend(settings)) > 20
-
-    again = sync(settings)
-    assert [again[stream].window_id for stream in ("campaign_days", "campaigns")] == [None, None]
-
-    sandbox.world.advance(9)
-    later = sync(settings)["campaign_days"]
-    # nine days of three campaigns are new; of the days before only what was restated comes again
-    assert later.kind == "incremental"
-    assert 27 - 3 < later.rows < 90
-    assert spend(settings) == sandbox.stand_ins["google_ads"].spend()
-    sandbox.world.advance(9)
-    sync(settings)
-    assert spend(settings) == sandbox.stand_ins["google_ads"].spend()
-    with open_warehouse(settings.warehouse, read_only=True) as connection:
-        gone = connection.execute(
-            "select count(*) from raw.google_ads__campaign_days where record ->> '$.is_gone' = 'true'"
-        ).fetchone()
-    assert gone is not None
-    assert gone[0] >= 1  # a day credited whole has no row any more
 
 
 def test_a_token_that_ended_is_renewed_once(ads: tuple[Sandbox, Settings]) -> None:
@@ -124,10 +84,10 @@ def test_a_row_that_says_no_day_names_itself() -> None:
 
 
 def test_spans_and_slices_meet_end_to_end() -> None:
-    part = campaigns.Daily(lambda first, last: iter(()), 30, 30)
-    first, last = campaigns.span(date(2026, 6, 10), part, False, date(2026, 6, 11))
+    part = restated.Daily(lambda first, last: iter(()), 30, 30)
+    first, last = restated.span(date(2026, 6, 10), part, False, date(2026, 6, 11))
     assert (first, last) == (date(2026, 5, 11), date(2026, 6, 12))
-    assert list(campaigns.slices(first, last, 30)) == [
+    assert list(restated.slices(first, last, 30)) == [
         (date(2026, 5, 11), date(2026, 6, 9)), (date(2026, 6, 10), date(2026, 6, 12)),
     ]  # fmt: skip
-    assert campaigns.span(date(2026, 6, 10), part, True, date(2026, 6, 11))[0] == date(2023, 5, 14)
+    assert restated.span(date(2026, 6, 10), part, True, date(2026, 6, 11))[0] == date(2023, 5, 14)

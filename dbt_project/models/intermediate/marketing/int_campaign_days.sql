@@ -7,12 +7,17 @@ with days as (
 select
     {{ entity_key('source', 'source_campaign_id') }} as campaign_key,
     source,
+    source_campaign_id,
     date,
     impressions,
     clicks,
     cost,
     currency,
-    conversions
+    conversions,
+    campaign_name,
+    channel,
+    extracted_at,
+    window_seq
 from days
 qualify row_number() over (
     partition by source, source_campaign_id, date

@@ -1,6 +1,23 @@
--- One row per campaign of all ad vendors: as it is called now, with the days on which it had any figures.
+-- One row per campaign of all vendors: as it is called now, with the days on which it had any figures. A campaign that
+-- spent and is in no list (vendors drop deleted ones) is called as its days say, else by its id: no spend is lost.
 with campaigns as (
     {{ union_vendors('campaigns') }}
+),
+
+listed as (
+    select * exclude (window_seq, extracted_at), 1 as rank, window_seq, extracted_at
+    from campaigns
+    union all by name
+    select
+        source,
+        source_campaign_id,
+        coalesce(campaign_name, source_campaign_id) as campaign_name,
+        coalesce(channel, 'other') as channel,
+        'not listed' as status,
+        2 as rank,
+        window_seq,
+        extracted_at
+    from {{ ref('int_campaign_days') }}
 ),
 
 spans as (
@@ -12,9 +29,10 @@ spans as (
 
 newest as (
     select *
-    from campaigns
+    from listed
     qualify row_number() over (
-        partition by source, source_campaign_id order by window_seq desc, extracted_at desc
+        partition by source, source_campaign_id
+        order by rank asc, window_seq desc, extracted_at desc, campaign_name asc
     ) = 1
 )
 

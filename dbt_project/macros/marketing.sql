@@ -60,3 +60,8 @@ from {{ source('raw_' ~ vendor, vendor ~ '__touches') }}
 {% macro read_record(fields) -%}
 from_json(record, '{ {%- for field in fields %}"{{ field }}":"VARCHAR"{{ ',' if not loop.last }}{% endfor -%} }')
 {%- endmacro %}
+
+{#- Yandex Direct's types of campaigns: what is paid by impressions is display, the rest is shown beside searches first. -#}
+{% macro yandex_channel(type) -%}
+case when {{ type }} like 'CPM%' then 'display' else 'paid_search' end
+{%- endmacro %}

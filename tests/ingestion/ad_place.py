@@ -9,11 +9,13 @@ from typing import Any
 
 from ingestion.extract import extract
 from ingestion.loading import load_new, open_warehouse, read_state
-from ingestion.sandbox import google_ads, meta
+from ingestion.sandbox import google_ads, linkedin, meta, yandex_direct
 from ingestion.sandbox.serve import Sandbox
 from ingestion.settings import Settings, load_settings
 from ingestion.sources import google_ads as google_source
+from ingestion.sources import linkedin as linkedin_source
 from ingestion.sources import meta as meta_source
+from ingestion.sources import yandex_direct as yandex_source
 from ingestion.stream import StreamReport
 from tests.ingestion import staging
 
@@ -40,6 +42,10 @@ CASES = [
          {"SLICE_DAYS": 400}),
     Case("meta", meta.CREDENTIALS, "ACCESS_TOKEN", "ads_read", meta_source, "/meta/",
          {"SLICE_DAYS": 400, "FIRST_POLL": 0.01, "THROTTLED_SECONDS": 0.05}),
+    Case("yandex_direct", yandex_direct.CREDENTIALS, "TOKEN", "direct:api", yandex_source, "/yandex_direct/",
+         {"SLICE_DAYS": 400, "RETRY_SECONDS": 0.05}),
+    Case("linkedin", linkedin.CREDENTIALS, "REFRESH_TOKEN", "r_ads_reporting", linkedin_source, "/linkedin/ad",
+         {"SLICE_DAYS": 400, "THROTTLED_SECONDS": 0.05}),
 ]  # fmt: skip
 
 

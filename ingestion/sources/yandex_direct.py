@@ -1,7 +1,7 @@
 """Yandex Direct: figures a campaign and day by the reports service (queued where it must be), campaigns. API v5.
 
 Facts: yandex.ru/dev/direct/doc (reports, period, restrictions). 201 and 202 ask to repeat the same request after the
-header retryIn; a table of tabs in which `--` is no value; errors with status 200, too; a deleted campaign keeps its days.
+header retryIn; a table of tabs in which `--` is no value; errors with status 200, too; a deleted campaign has its days.
 UNVERIFIED: codes of errors other than 53; that days are Moscow's; that a full queue is code 9000; that 30 days cover
 what is corrected and re-attributed.
 """

@@ -10,10 +10,11 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from ingestion import restated
+from ingestion.bearer import Words, refreshed
 from ingestion.client import Client, Dialect
 from ingestion.errors import CorruptResponse, SourceError
 from ingestion.restated import Changing, Daily, Part, Whole
-from ingestion.settings import Connection
+from ingestion.settings import Connection, Secret
 from ingestion.stream import CheckResult, Credential, Json, Pull, Stream, StreamReport, Vendor
 from ingestion.units import Units
 
@@ -26,6 +27,8 @@ DAYS, CAMPAIGNS, SESSIONS, EMAILS, TOUCHES = "campaign_days", "campaigns", "sess
 class Api:
     """One connection's requests; a vendor's module derives its own."""
 
+    connection: Connection
+
     def __init__(self, connection: Connection, dialect: Dialect) -> None:
         self.connection, self.source = connection, connection.name
         self.client = Client(connection.name, connection.base_url, dialect)
@@ -34,6 +37,18 @@ class Api:
         """A credential's text, empty where it is not set."""
         found = self.connection.credentials.get(name)
         return found.reveal() if found else ""
+
+    def refreshing(self, words: Words, usual: str, tokens: str, path: str) -> Callable[[], Secret]:
+        """What gets an access token for the refresh token, by OAuth's form. `usual`: the vendor's own address; where
+        another one stands in its place, a stand-in has the host of `tokens` under it, too."""
+
+        def login() -> Secret:
+            names = ("CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN")
+            form = {"grant_type": "refresh_token", **{name.lower(): self.secret(name) for name in names}}
+            base = tokens if self.connection.base_url == usual else self.connection.base_url
+            return refreshed(words, self.source, base, path, form)
+
+        return login
 
     def parts(self) -> Mapping[str, Part]:
         """{stream: how it is read}."""
@@ -66,15 +81,16 @@ def vendor(
     credentials: tuple[Credential, ...],
     streams: tuple[Stream, ...],
     api: Callable[[Connection], Api],
+    gives: frozenset[str] | None = None,
     **more: Any,
 ) -> Vendor:
-    """A marketing source's declaration. Its staging models are named after its streams."""
+    """A marketing source's declaration. `gives`: its staging models, where they are others than its streams'."""
     made = Vendor(
         name, title, base_url, credentials, streams,
         read_state=lambda reader: restated.read_state(reader, streams),
         extract=lambda pull: extract(pull, made, api(pull.connection)),
         check=lambda connection, asked: check(api(connection), streams),
-        gives_deals=False, gives=frozenset(stream.name for stream in streams), **more,
+        gives_deals=False, gives=gives or frozenset(stream.name for stream in streams), **more,
     )  # fmt: skip
     return made
 

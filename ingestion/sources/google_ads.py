@@ -16,8 +16,8 @@ from typing import Any
 import requests
 
 from ingestion import campaigns
-from ingestion.bearer import Bearer, Words, refreshed
-from ingestion.settings import Connection, Secret
+from ingestion.bearer import Bearer, Words
+from ingestion.settings import Connection
 from ingestion.stream import Credential, Json
 
 BASE_URL = "https://googleads.googleapis.com/v26"
@@ -63,23 +63,13 @@ class Api(campaigns.Api):
     """One connection's requests."""
 
     def __init__(self, connection: Connection) -> None:
-        self.dialect = GoogleDialect(WORDS, login=self.login)
+        self.dialect = GoogleDialect(WORDS, login=self.refreshing(WORDS, BASE_URL, TOKEN_URL, "/token"))
         super().__init__(connection, self.dialect)
         self._accounts: list[Json] | None = None
         manager = re.sub(r"\D", "", self.secret("LOGIN_CUSTOMER_ID"))
         self.dialect.extra = {"developer-token": self.secret("DEVELOPER_TOKEN")} | (
             {"login-customer-id": manager} if manager else {}
         )
-
-    def login(self) -> Secret:
-        """An access token. Errors: AuthError where the refresh token is not good any more."""
-        # Tokens have a host of their own; a stand-in has both under one address.
-        base = TOKEN_URL if self.connection.base_url == BASE_URL else self.connection.base_url
-        form = {
-            "grant_type": "refresh_token", "refresh_token": self.secret("REFRESH_TOKEN"),
-            "client_id": self.secret("CLIENT_ID"), "client_secret": self.secret("CLIENT_SECRET"),
-        }  # fmt: skip
-        return refreshed(WORDS, self.source, base, "/token", form)
 
     def rows(self, stream: str, customer: str, query: str) -> Iterator[Json]:
         """Rows of a query. An error may follow good batches: then nothing of the answer counts."""

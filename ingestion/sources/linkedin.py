@@ -16,9 +16,9 @@ from typing import Any
 import requests
 
 from ingestion import campaigns
-from ingestion.bearer import Bearer, Words, refreshed
+from ingestion.bearer import Bearer, Words
 from ingestion.errors import CorruptResponse, SourceError
-from ingestion.settings import Connection, Secret
+from ingestion.settings import Connection
 from ingestion.stream import Credential, Json
 
 BASE_URL, TOKEN_URL = "https://api.linkedin.com/rest", "https://www.linkedin.com"
@@ -64,17 +64,13 @@ class Api(campaigns.Api):
 
     def __init__(self, connection: Connection) -> None:
         versions = {"LinkedIn-Version": VERSION, "X-Restli-Protocol-Version": "2.0.0"}
-        super().__init__(connection, LinkedInDialect(WORDS, login=self.login, extra=versions))
+        super().__init__(
+            connection,
+            LinkedInDialect(
+                WORDS, login=self.refreshing(WORDS, BASE_URL, TOKEN_URL, "/oauth/v2/accessToken"), extra=versions
+            ),
+        )
         self._accounts: list[Json] | None = None
-
-    def login(self) -> Secret:
-        """An access token, good for 60 days. Errors: AuthError where the refresh token is not good any more."""
-        base = TOKEN_URL if self.connection.base_url == BASE_URL else self.connection.base_url
-        form = {
-            "grant_type": "refresh_token", "refresh_token": self.secret("REFRESH_TOKEN"),
-            "client_id": self.secret("CLIENT_ID"), "client_secret": self.secret("CLIENT_SECRET"),
-        }  # fmt: skip
-        return refreshed(WORDS, self.source, base, "/oauth/v2/accessToken", form)
 
     def parts(self) -> dict[str, campaigns.Part]:
         return {

@@ -72,7 +72,10 @@ TRUTHS = {
     },
 }
 """{table: {column: the sum by facts}}; {pin} and {within} stand for the values that the tool keeps to."""
-FACTS = {"fct_won_revenue", "fct_campaign_days", "fct_stage_transitions", "fct_lead_transitions", "fct_targets"}
+FACTS = {
+    "fct_won_revenue", "fct_campaign_days", "fct_session_days", "fct_email_campaigns", "fct_stage_transitions",
+    "fct_lead_transitions", "fct_targets",
+}  # fmt: skip
 """Tables to sum that no other one tells of: only their warnings are held against them."""
 
 NEVER = {

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 
-from ingestion.sandbox.model import iso
+from ingestion.sandbox import ga4, mailchimp
+from ingestion.sandbox.model import instant, iso
 from ingestion.sandbox.serve import Sandbox
 from ingestion.sandbox.world import World
 from tests.e2e.product import Product
@@ -19,6 +21,9 @@ def test_what_each_vendor_cost_is_in_the_marts(tmp_path: Path) -> None:
     with Sandbox(world, rate=None, search_rate=None) as sandbox:
         env = {f"{c.vendor.upper()}_{name}": value for c in CASES for name, value in c.credentials.items()}
         env |= {f"{c.vendor.upper()}_API_BASE": f"{sandbox.url}/{c.vendor}" for c in CASES}
+        others = {"GA4": ga4.CREDENTIALS, "MAILCHIMP": mailchimp.CREDENTIALS}
+        env |= {f"{name}_{key}": value for name, given in others.items() for key, value in given.items()}
+        env |= {f"{name}_API_BASE": f"{sandbox.url}/{name.lower()}" for name in others}
         product = Product(tmp_path / "home", sandbox.url, env)
         done = product.run("--as-of", iso(world.now))
         assert done.code == 0, done.text
@@ -27,11 +32,23 @@ def test_what_each_vendor_cost_is_in_the_marts(tmp_path: Path) -> None:
             for case in CASES
             for key, micros in sandbox.stand_ins[case.vendor].spend().items()
         }
+        analytics, mails = (
+            sandbox.stand_ins["ga4"],
+            [m for m in sandbox.stand_ins["mailchimp"].reports() if instant(m["send_time"]) < world.now],
+        )
+        sessions = sum(int(row["sessions"]) for row in analytics.rows(date(2024, 1, 1), analytics.today))
     with duckdb.connect(str(product.published), read_only=True) as connection:
         told = connection.execute(
             """select source, strftime(date, '%Y-%m'), currency, sum(cost) from marts.fct_campaign_days
                group by all having sum(cost) > 0"""
         ).fetchall()
         nameless = connection.execute("select count(*) from marts.dim_campaigns where campaign_name is null").fetchone()
+        counted = connection.execute("select sum(sessions) from marts.fct_session_days").fetchone()
+        sent = connection.execute(
+            """select count(*), sum(emails_sent), sum(unsubscribed) from marts.fct_email_campaigns
+               inner join marts.dim_campaigns using (campaign_key) where channel = 'email'"""
+        ).fetchone()
+    assert counted == (sessions,)
+    assert sent == (len(mails), sum(m["emails_sent"] for m in mails), sum(m["unsubscribed"] for m in mails))
     assert {tuple(row[:3]): row[3] for row in told} == spend
     assert nameless == (0,)

@@ -14,7 +14,7 @@ from forecasting.open_pipeline import OpenPipeline, open_pipeline
 from forecasting.spells import won_by_month
 from forecasting.study import Study, closed_known, months_of_wins, wins_known
 
-METHOD = "landmark-2"
+METHOD = "landmark-3"
 COLD_MONTHS, COLD_CLOSED = 6, 20
 COLD_WIDENING = 1.25
 MODEL_ERROR = 0.08, 0.015

@@ -10,7 +10,7 @@ from forecasting.backtest import default_origins, judged_rows, vintage_rows
 from forecasting.hazards import HORIZONS, endings, fit_hazards, outcome_probabilities, weigh
 from forecasting.histories import LOST, NO_MONTH, OPEN, WON, histories, month_number, month_start
 from forecasting.inflow import level_break
-from forecasting.new_business import _plain_curve, created_by_month
+from forecasting.new_business import created_by_month, new_business
 from forecasting.spells import won_by_month
 from forecasting.study import study
 from forecasting.vintage import point, quantiles
@@ -118,7 +118,7 @@ def test_nothing_won_gives_no_rows_and_few_wins_are_marked_cold():
     some = study(of([*lives, (0, "2026-03-09", 9, "won", 100.0), (4, "2026-05-09", 9, "won", 120.0)]),
                  month_number("2026-05"))  # fmt: skip
     rows = vintage_rows(some, month_number("2026-05"))
-    assert {row.method_version for row in rows} == {"landmark-2-cold"}
+    assert {row.method_version for row in rows} == {"landmark-3-cold"}
     total = next(row for row in rows if row.component == "total" and row.horizon == 1)
     assert 0 <= total.p10 < total.expected < total.p90
 
@@ -218,5 +218,5 @@ def test_what_is_kept_of_a_month_end_depends_on_the_break_rule():
     h = generated("shocked")
     s, fresh = (study(h, last_month(h)) for _ in range(2))
     broken = next(o for o in range(last_month(h)) if level_break(created_by_month(s, s.first_won, o)))
-    first, second = (_plain_curve(s, broken, rule) for rule in (True, False))
-    assert second.tolist() == _plain_curve(fresh, broken, False).tolist() != first.tolist()
+    first, second = (new_business(s, broken, np.ones(21), rule).revenue.tolist() for rule in (True, False))
+    assert second == new_business(fresh, broken, np.ones(21), False).revenue.tolist() != first

@@ -21,7 +21,7 @@ import duckdb
 from ingestion.forgotten import Forgotten
 from ingestion.landing import sync_folder
 from ingestion.registry import vendors
-from orchestration import warehouse
+from orchestration import finance, warehouse
 from orchestration.forget_traces import scrubbed
 from orchestration.home import Home
 from orchestration.own_package import SCHEMA
@@ -186,6 +186,8 @@ def _write_anew(folder: Path, manifest: dict[str, Any], names: Names, rows: Mapp
                 if table.full in rows:
                     _rewrite_parquet(connection, new, table, manifest)
             connection.execute("checkpoint p; use memory; detach p; detach old")
+        if "reporting" in manifest:  # a release with a workbook: it is made again of the new tables
+            finance.written(new, manifest)
         _write_manifest(new, manifest, names, rows)
         exchange(new, folder)
     finally:
@@ -210,7 +212,7 @@ def _write_manifest(new: Path, manifest: dict[str, Any], names: Names, rows: Map
         file.write(scrubbed(json.dumps(manifest, indent=1, ensure_ascii=False), names.keys, names.hashes))
         file.flush()
         os.fsync(file.fileno())
-    for path in (new / "parquet", new):
+    for path in [path for path in new.iterdir() if path.is_dir()] + [new]:
         sync_folder(path)
 
 

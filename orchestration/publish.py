@@ -18,7 +18,7 @@ import duckdb
 from expectations.gate import guards
 from ingestion.landing import sync_folder
 from ingestion.settings import PROJECT_ROOT
-from orchestration import freshness, month_ends, vintages, warehouse
+from orchestration import finance, freshness, month_ends, vintages, warehouse
 from orchestration.dbt_build import refused_by
 from orchestration.errors import AuditRefused
 from orchestration.hold import read_hold, refuse_unfinished, switching
@@ -120,6 +120,7 @@ def write_release(
             "started": session.started_at.isoformat(),
             "finished": now.isoformat(),
             "code_version": code_version(),
+            "reporting": reporting(session),
             **sources_of(session),
             "checks": [{"check": c.check, "table": c.table, "status": c.status, "kind": c.kind} for c in checks],
             "warnings": [str(check) for check in checks if check.status == "warn"],
@@ -127,12 +128,13 @@ def write_release(
             "files": {},
         }
         manifest["tables"] = _write_tables(session, temporary, manifest)
+        finance.beside(session, temporary, manifest)
         manifest["files"] = {name: file_entry(temporary / name) for name in files_of(temporary)}
         with (temporary / "manifest.json").open("w", encoding="utf-8") as file:
             json.dump(manifest, file, indent=1, ensure_ascii=False)
             file.flush()
             os.fsync(file.fileno())
-        for folder in (temporary / "parquet", temporary):
+        for folder in [path for path in temporary.iterdir() if path.is_dir()] + [temporary]:
             sync_folder(folder)
         temporary.rename(home.published / "releases" / release_id)
         sync_folder(home.published / "releases")
@@ -202,6 +204,12 @@ def sources_of(session: Session) -> dict[str, Any]:
         source["warnings"] = sorted({w for r in session.reports if r.source == name for w in r.warnings})
     known_at = max((row["extracted_at"] for row in rows), default=session.started_at)
     return {"known_at": _iso(known_at), "window_ids": [row["window_id"] for row in rows], "sources": sources}
+
+
+def reporting(session: Session) -> dict[str, str]:
+    """What amounts and months of the tables are in."""
+    config = session.settings.config
+    return {"currency": config.reporting_currency, "timezone": config.reporting_timezone}
 
 
 def code_version() -> str:

@@ -12,9 +12,12 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import openpyxl
 import pytest
 
 from ingestion.sandbox.serve import Sandbox
@@ -23,6 +26,7 @@ from ingestion.settings import PROJECT_ROOT
 from orchestration import checkup, cli, warehouse
 from orchestration.home import Home
 from orchestration.lock import RunLock
+from orchestration.workbook import HEADER, label
 from tests.definitions import let_go
 from tests.orchestration.receiver import Receiver
 
@@ -114,6 +118,30 @@ def test_publishing_what_is_published_changes_nothing_and_is_0(funnel: Funnel, h
     code, outcome = funnel("publish")
     assert (code, outcome["outcome"]) == (0, "unchanged"), outcome["message"]
     assert sorted(path.name for path in (home.published / "releases").iterdir()) == before
+
+
+def test_the_workbook_has_the_figures_of_the_tables_to_the_cent(home: Place) -> None:
+    current = (home.published / "current").resolve()
+    book = openpyxl.load_workbook(current / "finance.xlsx", read_only=True)
+    with duckdb.connect(str(current / "funnel.duckdb"), read_only=True) as connection:
+        for title, name, keys, figure in (
+            ("Forecast", "forecast_current", ("target_month", "component", "segment"), "p90"),
+            ("Revenue", "actual_revenue_monthly", ("month", "segment"), "won_amount_now"),
+            (
+                "Waterfall",
+                "mart_pipeline_waterfall_monthly",
+                ("month", "basis", "pipeline_key", "currency"),
+                "closing_amount",
+            ),
+        ):
+            head, *rows = book[title].iter_rows(min_row=HEADER + 1, values_only=True)
+            columns = [head.index(label("segment_key" if key == "segment" else key)) for key in (*keys, figure)]
+            shown = {tuple(str(row[c])[:10] if c == 0 else row[c] for c in columns) for row in rows}
+            asked = connection.execute(f"select {', '.join(keys)}, {figure} from marts.{name}").fetchall()
+            assert {(*row[:-1], round(Decimal(repr(row[-1])), 2)) for row in shown} == {
+                (str(month), *more) for month, *more in asked
+            }, title
+            assert len(asked) > 10
 
 
 def test_status_tells_of_it(funnel: Funnel) -> None:

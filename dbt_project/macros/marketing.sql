@@ -51,6 +51,7 @@ select
     {{ channel }} as channel,
     {{ blank_to_null("record ->> '$.campaign_id'") }} as source_campaign_id,
     cast(null as varchar) as campaign_name,
+    false as is_gone,
     extracted_at,
     window_seq
 from {{ source('raw_' ~ vendor, vendor ~ '__touches') }}

@@ -54,5 +54,5 @@ where false
         'extracted_at': 'timestamptz', 'window_seq': 'bigint'},
     'touches': {'source': 'varchar', 'touch_id': 'varchar', 'touch_type': 'varchar', 'touch_at': 'timestamptz',
         'person_hash': 'varchar', 'source_lead_id': 'varchar', 'channel': 'varchar', 'source_campaign_id': 'varchar',
-        'campaign_name': 'varchar', 'extracted_at': 'timestamptz', 'window_seq': 'bigint'},
+        'campaign_name': 'varchar', 'is_gone': 'boolean', 'extracted_at': 'timestamptz', 'window_seq': 'bigint'},
 }) }}{% endmacro %}

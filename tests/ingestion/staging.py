@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
-MACROS = ("parse", "marketing", "json", "time", "channels")
+MACROS = ("parse", "marketing", "json", "time", "channels", "stage_category")
 
 
 def sql(model: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingestion.sandbox import ga4, mailchimp
+from ingestion.sandbox import ga4, hubspot_marketing, mailchimp
 from ingestion.sandbox.model import instant, iso
 from ingestion.sandbox.serve import Sandbox
 from ingestion.sandbox.world import World
@@ -21,7 +21,10 @@ def test_what_each_vendor_cost_is_in_the_marts(tmp_path: Path) -> None:
     with Sandbox(world, rate=None, search_rate=None) as sandbox:
         env = {f"{c.vendor.upper()}_{name}": value for c in CASES for name, value in c.credentials.items()}
         env |= {f"{c.vendor.upper()}_API_BASE": f"{sandbox.url}/{c.vendor}" for c in CASES}
-        others = {"GA4": ga4.CREDENTIALS, "MAILCHIMP": mailchimp.CREDENTIALS}
+        others: dict[str, dict[str, str]] = {
+            module.__name__.rpartition(".")[2].upper(): module.CREDENTIALS
+            for module in (ga4, hubspot_marketing, mailchimp)
+        }
         env |= {f"{name}_{key}": value for name, given in others.items() for key, value in given.items()}
         env |= {f"{name}_API_BASE": f"{sandbox.url}/{name.lower()}" for name in others}
         product = Product(tmp_path / "home", sandbox.url, env)
@@ -46,8 +49,18 @@ def test_what_each_vendor_cost_is_in_the_marts(tmp_path: Path) -> None:
         counted = connection.execute("select sum(sessions) from marts.fct_session_days").fetchone()
         sent = connection.execute(
             """select count(*), sum(emails_sent), sum(unsubscribed) from marts.fct_email_campaigns
-               inner join marts.dim_campaigns using (campaign_key) where channel = 'email'"""
+               inner join marts.dim_campaigns using (campaign_key)
+               where channel = 'email' and fct_email_campaigns.source = 'mailchimp'"""
         ).fetchone()
+        formed = connection.execute(
+            """select count(distinct touches.touch_at) from marts.bridge_deal_touches as touches
+               inner join marts.dim_campaigns as campaigns on touches.campaign_key = campaigns.campaign_key
+               where campaigns.campaign_name = 'retargeting' and touches.channel = 'paid_social'
+                 and epoch_ms(touches.touch_at) in (select unnest(?))""",
+            [[told["submittedAt"] for told in sandbox.stand_ins["hubspot_marketing"].submissions()]],
+        ).fetchone()
+    assert formed is not None
+    assert formed[0] > 5  # forms that people of deals sent, hour by hour as they sent them
     assert counted == (sessions,)
     assert sent == (len(mails), sum(m["emails_sent"] for m in mails), sum(m["unsubscribed"] for m in mails))
     assert {tuple(row[:3]): row[3] for row in told} == spend

@@ -92,4 +92,5 @@ VENDOR = Vendor(
     identity_of=identity_of,
     people=CONCERNED,
     also_people=PEOPLE[1:],
+    gives=frozenset({"campaigns", "touches"}),
 )  # fmt: skip

@@ -1,5 +1,6 @@
 -- One row per touch of a deal: what is known of how its people came, until the deal was closed. A person's first and
--- latest source (as the CRM keeps them), the UTM parameters and the source of the deal itself.
+-- latest source (as the CRM keeps them), forms they sent and campaigns they responded to, the UTM parameters and the
+-- source of the deal itself.
 with people as (
     select
         people.deal_key,
@@ -25,7 +26,8 @@ told as (
         people.deal_key,
         least(people.created_at, deals.created_at) as touch_at,
         {{ channel_of_source('people.original_source') }} as channel,
-        people.original_source_detail as campaign_hint
+        people.original_source_detail as campaign_hint,
+        cast(null as varchar) as campaign_key
     from people
     inner join deals on people.deal_key = deals.deal_key
     union all
@@ -34,7 +36,8 @@ told as (
         people.deal_key,
         deals.created_at as touch_at,
         {{ channel_of_source('people.latest_source') }} as channel,
-        cast(null as varchar) as campaign_hint
+        null as campaign_hint,
+        null as campaign_key
     from people
     inner join deals on people.deal_key = deals.deal_key
     where people.latest_source is distinct from people.original_source
@@ -43,15 +46,29 @@ told as (
         deal_key,
         created_at as touch_at,
         {{ channel_of_utm('utm_source', 'utm_medium') }} as channel,
-        {{ blank_to_null('utm_campaign') }} as campaign_hint
+        {{ blank_to_null('utm_campaign') }} as campaign_hint,
+        null as campaign_key
     from deals
+    union all
+    select
+        people.deal_key,
+        touches.touch_at,
+        coalesce(campaigns.channel, touches.channel) as channel,
+        touches.campaign_name as campaign_hint,
+        campaigns.campaign_key
+    from {{ ref('int_deal_people') }} as people
+    inner join deals on people.deal_key = deals.deal_key
+    inner join {{ ref('int_touches') }} as touches on people.lead_key = touches.lead_key
+    left join {{ ref('int_campaigns') }} as campaigns on touches.campaign_key = campaigns.campaign_key
+    where deals.closed_at is null or touches.touch_at < deals.closed_at
     union all
     -- the deal's own source, where no person tells it
     select
         deals.deal_key,
         deals.created_at as touch_at,
         {{ channel_of_source('deals.original_source') }} as channel,
-        coalesce({{ blank_to_null('deals.campaign') }}, deals.original_source_detail) as campaign_hint
+        coalesce({{ blank_to_null('deals.campaign') }}, deals.original_source_detail) as campaign_hint,
+        null as campaign_key
     from deals
     left join people on deals.deal_key = people.deal_key and people.original_source is not null
     where people.deal_key is null
@@ -63,18 +80,19 @@ named as (
         told.deal_key,
         told.touch_at,
         told.channel,
-        campaigns.campaign_key
+        coalesce(told.campaign_key, campaigns.campaign_key) as campaign_key
     from told
     left join {{ ref('int_campaigns') }} as campaigns
         on
-            told.channel = campaigns.channel
+            told.campaign_key is null
+            and told.channel = campaigns.channel
             and (
                 lower(told.campaign_hint) = lower(campaigns.campaign_name)
                 or told.campaign_hint = campaigns.source_campaign_id
             )
     where told.channel is not null
     qualify row_number() over (
-        partition by told.deal_key, told.touch_at, told.channel, told.campaign_hint
+        partition by told.deal_key, told.touch_at, told.channel, told.campaign_hint, told.campaign_key
         order by
             {{ as_it_ran('told.touch_at', 'campaigns') }}
     ) = 1

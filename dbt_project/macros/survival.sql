@@ -11,7 +11,7 @@ select
     exp(sum({{ ln_survival('events', 'at_risk') }}) over (
         partition by {{ by | join(', ') }} order by days rows between unbounded preceding and current row
     )) as surviving
-from ({{ steps_of_lives(lives, by, ['cast(sum(is_event * ' ~ weight ~ ') as double) as events'], weight) }}) as km_steps
+from ({{ steps_of_lives(lives, by, {'events': 'is_event'}, weight) }}) as km_steps
 {%- endmacro %}
 
 {#- The days by which a share of the lives is over: over the rows of kaplan_meier, grouped by `by`. Null where the curve
@@ -32,7 +32,7 @@ select
     max(eventual) as eventual,
     cast(case when sum(variance_part) > 0 then sum(variance_part) else 0 end as double) as variance,
     min(case when incidence >= 0.5 - 1e-9 then days end) as median_days,
-    cast(sum(gone) as bigint) as n,
+    cast(max(at_risk) as bigint) as n,
     cast(sum(reached) as bigint) as n_reached,
     cast(sum(events - reached) as bigint) as n_competing
 from (
@@ -55,10 +55,11 @@ from (
             select
                 *,
                 coalesce(exp(sum({{ ln_survival('events', 'at_risk') }}) over ({{ ordered }} 1 preceding)), 1) as before
-            from ({{ steps_of_lives(lives, by, [
-                'cast(sum(case when event <> 0 then 1 else 0 end) as double) as events',
-                'cast(sum(case when event = 1 then 1 else 0 end) as double) as reached',
-            ]) }}) as aj_steps
+            from ({{ steps_of_lives(lives, by, {
+                'events': 'case when event <> 0 then 1 else 0 end', 'reached': 'case when event = 1 then 1 else 0 end',
+            }) }}) as aj_steps
+            -- days on which lives were but lost sight of are no steps; the first one tells how many lives there are
+            where events > 0 or at_risk = all_lives
         ) as aj_before
     ) as aj_incidence
 ) as aj_variance
@@ -75,18 +76,50 @@ case when {{ p }} > 0 and {{ p }} < 1
     end
 {%- endmacro %}
 
-{#- One row per `by` and distinct days: the given sums, how many lives go no further, and how many came so far. -#}
+{#- One row per `by` and distinct days: the given sums, how many lives came so far (at_risk) and how many there are. Where
+    a row is a life, it is counted where it stands in the order: one sort instead of a group by and a sort. -#}
 {% macro steps_of_lives(lives, by, sums, weight='1') -%}
+{%- set group = by | join(', ') -%}
+{%- if weight == '1' -%}
+select
+            {{ group }}, days,
+            {%- for name in sums %}
+            cast({{ name }} as double) as {{ name }},
+            {%- endfor %}
+            cast(all_lives as double) as all_lives,
+            cast(all_lives - lives_before as double) as at_risk
+        from (
+            select
+                {{ group }}, days,
+                {%- for name, what in sums.items() %}
+                sum({{ what }}) over (
+                    partition by {{ group }} order by days range between current row and current row
+                ) as {{ name }},
+                {%- endfor %}
+                count(*) over (partition by {{ group }}) as all_lives,
+                rank() over (partition by {{ group }} order by days) - 1 as lives_before,
+                row_number() over (partition by {{ group }} order by days) - 1 as place
+            from {{ lives }}
+        ) as placed_lives
+        where place = lives_before
+{%- else -%}
 select
             *,
+            sum(gone) over (partition by {{ group }}) as all_lives,
             sum(gone) over (
-                partition by {{ by | join(', ') }} order by days rows between current row and unbounded following
+                partition by {{ group }} order by days rows between current row and unbounded following
             ) as at_risk
         from (
-            select {{ by | join(', ') }}, days, {{ sums | join(', ') }}, cast(sum({{ weight }}) as double) as gone
+            select
+                {{ group }}, days,
+                {%- for name, what in sums.items() %}
+                cast(sum(({{ what }}) * {{ weight }}) as double) as {{ name }},
+                {%- endfor %}
+                cast(sum({{ weight }}) as double) as gone
             from {{ lives }}
-            group by {{ by | join(', ') }}, days
+            group by {{ group }}, days
         ) as distinct_days
+{%- endif %}
 {%- endmacro %}
 
 {#- A product as a sum of logarithms. The last life of all ending leaves nobody: ln 0, written as a number so low that

@@ -2,7 +2,8 @@
     as_of and from small tables that all deals share (config meta.shared: {model: hash of a row}). So a build computes deals
     anew that have a newer window, an event between the as_of of the build before and this one (whichever is later), or
     a merge (chains reach over deals); and every deal where a shared table changed. What a mart was last built from
-    stands in intermediate.built_marts, written in the transaction that builds it.
+    stands in intermediate.built_marts, written in the transaction that builds it. A mart that reads of a deal's record what
+    no event dates (its created_at) says so, config meta.reads_record: a newer version of the record is a reason too.
 
     In the model: pre_hook "{{ drop_touched() }}", post_hook "{{ remember_build() }}", strategy append, and
     `where {{ is_touched('deal_key') }}`. -#}
@@ -32,6 +33,12 @@ true
         union all
         select deal_key
         from {{ ref('int_stage_visits') }}
+        where window_seq > {{ before.window_seq }}
+        {%- endif %}
+        {%- if (config.get('meta') or {}).get('reads_record') %}
+        union all
+        select deal_key
+        from {{ ref('int_deals') }}
         where window_seq > {{ before.window_seq }}
         {%- endif %}
     )

@@ -185,6 +185,13 @@ def _insert_deals(con: duckdb.DuckDBPyConnection, deals: list[dict]) -> None:
                 standing.append((end - timedelta(days=1), deal["key"], here[-1][1], days, deal["amount"]))
     con.executemany("insert into marts.fct_stage_transitions values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", stays)
     con.executemany("insert into marts.dim_deals values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    for view, columns in (
+        ("int_deals", "deal_key, created_at"),
+        ("int_deal_outcomes", "deal_key, pipeline_key, outcome, closed_at, is_deleted"),
+        ("int_import_batches", "deal_key as record_key, 'deal' as record_kind, import_batch_id"),
+    ):
+        where = "where import_batch_id is not null" if "import" in view else ""
+        con.execute(f"create view intermediate.{view} as select {columns} from marts.dim_deals {where}")
     con.executemany("insert into marts.fct_pipeline_month_end values (?::timestamptz::date, ?, ?, ?, ?)", standing)
 
 

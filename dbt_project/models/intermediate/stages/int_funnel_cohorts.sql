@@ -1,5 +1,6 @@
 -- One row per basis, month and step with deals in the cohort: how many, what came of them, and how probable it is in
--- the end that one reaches the step's other stage, where losing competes and open deals are censored at as_of.
+-- the end that one reaches the step's other stage, where losing competes and open deals are censored at as_of. Deals
+-- that came with a bulk import are in none.
 {%- set cohort = ['basis', 'cohort_month', 'step_number'] %}
 {%- set cohort_number -%}
 cast(
@@ -9,12 +10,25 @@ cast(
 {%- endset %}
 with
 
+journeys as (
+    select
+        journeys.step_number, journeys.entered_at, journeys.is_direct, journeys.is_implied, journeys.state,
+        journeys.event, journeys.entered_month, journeys.created_month,
+        case journeys.state
+            when 'open' then {{ elapsed_days('journeys.entered_at', as_of()) }} else journeys.days
+        end as days
+    from {{ ref('int_funnel_journeys') }} as journeys
+    left join {{ ref('int_import_batches') }} as imports
+        on journeys.deal_key = imports.record_key and imports.record_kind = 'deal'
+    where imports.record_key is null
+),
+
 members as (
     select 'stage_entered' as basis, entered_month as cohort_month, *
-    from {{ ref('int_funnel_journeys') }}
+    from journeys
     union all
     select 'created' as basis, created_month as cohort_month, *
-    from {{ ref('int_funnel_journeys') }}
+    from journeys
 ),
 
 counts as (

@@ -1,7 +1,34 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ drop_touched() }}",
+    post_hook="{{ remember_build() }}",
+    meta={'reads_record': true, 'shared': {
+        'int_stages': 'hash(stage_key, pipeline_key, stage_category, position, is_won)',
+        'int_funnel_steps':
+            'hash(step_number, pipeline_key, from_stage_key, from_rung, to_stage_key, is_next_stage, is_to_won)'
+    }}
+) }}
+-- depends_on: {{ ref('int_stage_visits') }}
 -- One row per deal and step (int_funnel_steps) whose first stage it reached: when, by the high-water mark, and what
 -- came of it: it reached the other stage, was lost, void (set aside, or gone to another pipeline before), or is open at
--- as_of; with the days until then. Deleted, merged-away and bulk-imported deals are in none.
+-- as_of; with the days until it reached or was lost. Deleted and merged-away deals are in none.
+{%- set mine = 'deal_key in (select touched.deal_key from touched)' if is_incremental() else 'true' %}
 with
+{% if is_incremental() %}
+touched as materialized (
+    select deal_key
+    from {{ ref('int_deals') }}
+    where {{ is_touched('deal_key') }}
+),
+{% endif %}
+stays as {{ 'materialized ' if is_incremental() }}(
+    select
+        deal_key, visit_number, pipeline_key, from_stage_key, to_stage_key, entered_at, is_first_reach, is_latest_visit
+    from {{ ref('fct_stage_transitions') }}
+    where {{ mine }}
+),
 
 raised as (
     select
@@ -11,7 +38,7 @@ raised as (
         lag(case when stages.is_won then 1000000 else stages.position end) over (
             partition by stays.deal_key, stays.pipeline_key order by stays.visit_number
         ) as reached_before
-    from {{ ref('fct_stage_transitions') }} as stays
+    from stays
     inner join {{ ref('int_stages') }} as stages on stays.to_stage_key = stages.stage_key
     left join {{ ref('int_stages') }} as came_from on stays.from_stage_key = came_from.stage_key
     where stays.is_first_reach
@@ -57,7 +84,7 @@ reached as (
     inner join ladder
         on raised.pipeline_key = ladder.pipeline_key
         and ladder.rung > coalesce(raised.reached_before, 0) and ladder.rung <= raised.reach
-    left join {{ ref('fct_stage_transitions') }} as visits
+    left join stays as visits
         on raised.deal_key = visits.deal_key and ladder.stage_key = visits.to_stage_key
         and visits.is_latest_visit and raised.to_stage_key <> ladder.stage_key
 ),
@@ -86,17 +113,18 @@ asked as (
 told as (
     select
         asked.deal_key, asked.step_number, asked.entered_at, asked.is_direct, asked.to_at,
-        deals.created_at, deals.closed_at,
+        deals.created_at, outcomes.closed_at,
         asked.to_at is not null and asked.is_next_implied as is_implied,
         case
             when asked.to_at is not null then 'reached'
             -- won otherwise: by a stage that is retired and reaches nothing
-            when asked.pipeline_key <> deals.pipeline_key or deals.outcome in ('void', 'won') then 'void'
-            else deals.outcome
+            when asked.pipeline_key <> outcomes.pipeline_key or outcomes.outcome in ('void', 'won') then 'void'
+            else outcomes.outcome
         end as state
     from asked
-    inner join {{ ref('dim_deals') }} as deals on asked.deal_key = deals.deal_key
-    where not deals.is_deleted and deals.import_batch_id is null
+    inner join {{ ref('int_deal_outcomes') }} as outcomes on asked.deal_key = outcomes.deal_key
+    inner join {{ ref('int_deals') }} as deals on asked.deal_key = deals.deal_key
+    where not outcomes.is_deleted
 )
 
 select
@@ -107,10 +135,7 @@ select
     is_implied,
     state,
     case state when 'reached' then 1 when 'lost' then 2 when 'open' then 0 end as event,
-    {{ elapsed_days(
-        'entered_at',
-        "case state when 'reached' then to_at when 'lost' then closed_at when 'open' then " ~ as_of() ~ " end"
-    ) }} as days,
+    {{ elapsed_days('entered_at', "case state when 'reached' then to_at when 'lost' then closed_at end") }} as days,
     {{ to_reporting_month('entered_at') }} as entered_month,
     {{ to_reporting_month('created_at') }} as created_month
 from told

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from orchestration import cli_close, cli_undo, collector
+from orchestration import cli_close, cli_undo, collector, page
 from orchestration.errors import EXIT_CODES, PUBLISHED, exit_code, explain
 
 Command = Callable[[argparse.Namespace], int]
@@ -129,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
 
     cli_close.register(commands, _add)
     cli_undo.register(commands, _add)
+    page.register(commands, _add)
 
     _add(
         commands,

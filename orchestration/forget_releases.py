@@ -21,7 +21,7 @@ import duckdb
 from ingestion.forgotten import Forgotten
 from ingestion.landing import sync_folder
 from ingestion.registry import vendors
-from orchestration import finance, warehouse
+from orchestration import finance, page, warehouse
 from orchestration.forget_traces import scrubbed
 from orchestration.home import Home
 from orchestration.own_package import SCHEMA
@@ -172,7 +172,7 @@ def _write_anew(folder: Path, manifest: dict[str, Any], names: Names, rows: Mapp
     new = folder.with_name(f".{folder.name}")
     shutil.rmtree(new, ignore_errors=True)
     try:
-        shutil.copytree(folder, new, ignore=shutil.ignore_patterns("funnel.duckdb", "manifest.json"))
+        shutil.copytree(folder, new, ignore=shutil.ignore_patterns("funnel.duckdb", "manifest.json", page.NAME))
         with duckdb.connect() as connection:
             connection.execute("set TimeZone = 'UTC'")
             connection.execute(f"attach '{quoted(folder / 'funnel.duckdb')}' as old (read_only)")
@@ -188,6 +188,7 @@ def _write_anew(folder: Path, manifest: dict[str, Any], names: Names, rows: Mapp
             connection.execute("checkpoint p; use memory; detach p; detach old")
         if "reporting" in manifest:  # a release with a workbook: it is made again of the new tables
             finance.written(new, manifest)
+        page.add(new, manifest)
         _write_manifest(new, manifest, names, rows)
         exchange(new, folder)
     finally:

@@ -18,7 +18,7 @@ import duckdb
 from expectations.gate import guards
 from ingestion.landing import sync_folder
 from ingestion.settings import PROJECT_ROOT
-from orchestration import finance, freshness, month_ends, vintages, warehouse
+from orchestration import finance, freshness, month_ends, page, vintages, warehouse
 from orchestration.dbt_build import refused_by
 from orchestration.errors import AuditRefused
 from orchestration.hold import read_hold, refuse_unfinished, switching
@@ -129,6 +129,9 @@ def write_release(
         }
         manifest["tables"] = _write_tables(session, temporary, manifest)
         finance.beside(session, temporary, manifest)
+        if trouble := page.add(temporary, manifest):
+            manifest["warnings"].append(trouble)
+            session.say(trouble)
         manifest["files"] = {name: file_entry(temporary / name) for name in files_of(temporary)}
         with (temporary / "manifest.json").open("w", encoding="utf-8") as file:
             json.dump(manifest, file, indent=1, ensure_ascii=False)

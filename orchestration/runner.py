@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ingestion.settings import Settings
-from orchestration import freshness, own_models, shape, signals, warehouse
+from orchestration import freshness, own_models, page, shape, signals, warehouse
 from orchestration.clock import check_range, parse_as_of
 from orchestration.config_check import check_config
 from orchestration.errors import FAILED, PARTIAL, PUBLISHED, REFUSED, FunnelError, WrongUse, exit_code, explain
@@ -164,6 +164,7 @@ def remember(session: Session, success: bool) -> Outcome:
     outcome = conclude(session, success)
     try:
         write_atomically(session.home.last_run, json.dumps(asdict(outcome), indent=1, ensure_ascii=False))
+        page.tell(session.home, asdict(outcome))
     finally:
         signals.after(session, outcome)
     return outcome

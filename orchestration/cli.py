@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from orchestration import cli_close, cli_undo, collector, page
+from orchestration import cli_close, cli_finance, cli_undo, collector, page
 from orchestration.errors import EXIT_CODES, PUBLISHED, exit_code, explain
 
 Command = Callable[[argparse.Namespace], int]
@@ -127,6 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     tried.add_argument("--origins", metavar="A:B", help="month ends to forecast from, YYYY-MM:YYYY-MM, both included; "
                        "default: all with 12 months of wins behind them")  # fmt: skip
 
+    cli_finance.register(commands, _add)
     cli_close.register(commands, _add)
     cli_undo.register(commands, _add)
     page.register(commands, _add)

@@ -26,6 +26,7 @@ from ingestion.settings import PROJECT_ROOT
 from orchestration import checkup, cli, warehouse
 from orchestration.home import Home
 from orchestration.lock import RunLock
+from orchestration.why_metrics import figures
 from orchestration.workbook import HEADER, label
 from tests.definitions import let_go
 from tests.orchestration.receiver import Receiver
@@ -142,6 +143,24 @@ def test_the_workbook_has_the_figures_of_the_tables_to_the_cent(home: Place) -> 
                 (str(month), *more) for month, *more in asked
             }, title
             assert len(asked) > 10
+
+
+def test_every_explained_figure_is_what_its_deals_make(funnel: Funnel, home: Place) -> None:
+    current = (home.published / "current").resolve()
+    with duckdb.connect(str(current / "funnel.duckdb"), read_only=True) as connection:
+        [month, running] = connection.execute(
+            """select max(month) filter (where is_complete_month), max(month)
+               from marts.mart_sales_kpis_monthly where won_count > 0 and lost_count > 0"""
+        ).fetchone() or (None, None)
+    for name in figures():
+        for asked in (month, running):
+            code, found = funnel("explain", f"{asked:%Y-%m}", name, "--top", "3")
+            assert code == 0
+            if name != "forecast_revenue":
+                assert float(found["deals"]["difference"]) == 0, (name, asked)
+                assert found["deals"]["count"] > 0
+                assert found["deals"]["top"][0]["source_url"].startswith("https://")
+    assert funnel("explain", f"{month:%Y-%m}", "lost_amount")[0] == 2
 
 
 def test_status_tells_of_it(funnel: Funnel) -> None:

@@ -15,7 +15,7 @@ from ingestion.client import Client, Dialect
 from ingestion.errors import CorruptResponse, SourceError
 from ingestion.restated import Changing, Daily, Part, Whole
 from ingestion.settings import Connection, Secret
-from ingestion.stream import CheckResult, Credential, Json, Pull, Stream, StreamReport, Vendor
+from ingestion.stream import CheckResult, Credential, Json, People, Pull, Stream, StreamReport, Vendor
 from ingestion.units import Units
 
 __all__ = ["Api", "Changing", "Daily", "Part", "Whole", "day_record", "lead_forms", "streams", "vendor"]
@@ -90,9 +90,15 @@ def vendor(
         read_state=lambda reader: restated.read_state(reader, streams),
         extract=lambda pull: extract(pull, made, api(pull.connection)),
         check=lambda connection, asked: check(api(connection), streams),
+        people=tuple(stream.name for stream in streams if stream.personal), without=without,
         gives_deals=False, gives=gives or frozenset(stream.name for stream in streams), **more,
     )  # fmt: skip
     return made
+
+
+def without(stream: str, record: Json, people: People) -> Json | None:
+    """None where a person who asked to be forgotten sent the form."""
+    return None if people.has_hash(record.get("email_hash")) else record
 
 
 def extract(pull: Pull, vendor: Vendor, api: Api) -> list[StreamReport]:

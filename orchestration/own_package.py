@@ -18,16 +18,20 @@ from orchestration.home import Home, write_atomically
 
 PACKAGE = SCHEMA = "own"
 SUFFIXES = (".sql", ".yml", ".yaml", ".md")
-PROJECT_FILE = f"""\
+
+
+def project_file(package: str, materialized: str, schema: str) -> str:
+    """The dbt_project.yml of a generated package."""
+    return f"""\
 # Written by funnel at every start; edits are lost.
-name: {PACKAGE}
+name: {package}
 version: "1.0"
 config-version: 2
 model-paths: [models]
 models:
-  {PACKAGE}:
-    +materialized: table
-    +schema: {SCHEMA}
+  {package}:
+    +materialized: {materialized}
+    +schema: {schema}
 """
 
 
@@ -50,13 +54,18 @@ def sync(home: Home) -> bool:
     if not ours:
         shutil.rmtree(package, ignore_errors=True)
         return False
-    copy(package, PROJECT_FILE, {Path("models") / name: path for name, path in ours.items()}, home.root)
+    copy(
+        package,
+        project_file(PACKAGE, "table", SCHEMA),
+        {Path("models") / name: path for name, path in ours.items()},
+        home.root,
+    )
     return True
 
 
-def copy(package: Path, project_file: str, files: Mapping[Path, Path], root: Path) -> None:
+def copy(package: Path, project: str, files: Mapping[Path, Path], root: Path) -> None:
     """Make the package hold its project file and copies of `files` ({path in it: file below `root`}), nothing else."""
-    wanted = {Path("dbt_project.yml"): project_file}
+    wanted = {Path("dbt_project.yml"): project}
     for relative, path in files.items():
         try:
             wanted[relative] = path.read_text(encoding="utf-8")

@@ -14,17 +14,6 @@ from orchestration import own_package
 from orchestration.home import Home
 
 PACKAGE = "own_vendors"
-PROJECT_FILE = f"""\
-# Written by funnel at every start; edits are lost.
-name: {PACKAGE}
-version: "1.0"
-config-version: 2
-model-paths: [models]
-models:
-  {PACKAGE}:
-    +materialized: view
-    +schema: staging
-"""
 
 
 def sync(home: Home, vendors: Collection[str]) -> None:
@@ -35,6 +24,7 @@ def sync(home: Home, vendors: Collection[str]) -> None:
         for name, path in own_package.read_by_dbt(home.vendors / vendor / "models").items()
     }
     if files:
-        own_package.copy(home.packages / PACKAGE, PROJECT_FILE, files, home.root)
+        project = own_package.project_file(PACKAGE, "view", "staging")
+        own_package.copy(home.packages / PACKAGE, project, files, home.root)
     else:
         shutil.rmtree(home.packages / PACKAGE, ignore_errors=True)

@@ -39,8 +39,8 @@ select
 from {{ source('raw_' ~ vendor, vendor ~ '__' ~ stream) }}
 {%- endmacro %}
 
-{#- Submissions of a vendor's lead forms: people are known by the hash of their e-mail. -#}
-{% macro staged_lead_forms(vendor, channel) -%}
+{#- Submissions of a vendor's forms: people are known by the hash of their e-mail. `campaign_name`: a path in the record. -#}
+{% macro staged_lead_forms(vendor, channel, campaign_name='$.campaign_name') -%}
 select
     source,
     record_id as touch_id,
@@ -50,7 +50,7 @@ select
     cast(null as varchar) as source_lead_id,
     {{ channel }} as channel,
     {{ blank_to_null("record ->> '$.campaign_id'") }} as source_campaign_id,
-    cast(null as varchar) as campaign_name,
+    {{ blank_to_null("record ->> '" ~ campaign_name ~ "'") }} as campaign_name,
     false as is_gone,
     extracted_at,
     window_seq

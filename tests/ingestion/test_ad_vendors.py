@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from ingestion import client
 from ingestion.errors import AuthError, MissingScope
+from ingestion.pacing import Pacer
 from ingestion.registry import vendors
 from ingestion.sandbox.serve import Sandbox
 from ingestion.sandbox.world import World
@@ -21,6 +23,7 @@ from tests.ingestion.ad_place import CASES, Place
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     for name, value in request.param.quick.items():
         monkeypatch.setattr(request.param.source, name, value)
+    monkeypatch.setattr(Pacer, "take", lambda self, allowance: None)  # pacing has tests of its own
     with Sandbox(World(seed=5, deals=5), rate=None, search_rate=None) as sandbox:
         yield Place(request.param, sandbox, tmp_path)
 
@@ -76,6 +79,31 @@ def test_a_missing_permission_is_named_by_check(place: Place) -> None:
     assert [line.ok for line in told] == [False]
     assert told[0].scope == place.case.scope
     assert all(isinstance(report.error, MissingScope) or report.warnings for report in place.sync().values())
+
+
+@pytest.mark.parametrize("fault", ["503", "reset", "truncated_body"])
+def test_what_passes_is_tried_again_and_nothing_is_lost(
+    place: Place, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setattr(client, "BACKOFF", lambda state: 0.0)
+    place.sandbox.faults.add(fault, match=place.case.asked, nth=2, times=2)
+    reports = place.sync()
+    assert {name: report.error for name, report in reports.items() if report.error} == {}
+    assert place.sandbox.faults.struck
+    assert place.spend() == place.truth()
+
+
+def test_what_does_not_pass_lands_nothing_and_is_all_there_the_next_time(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "BACKOFF", lambda state: 0.0)
+    place.sandbox.faults.add("truncated_json", match=place.case.asked)
+    reports = place.sync()
+    assert all(report.error is not None for report in reports.values())
+    assert list(place.settings().landing.glob("*/*/*/window.json")) == []
+    place.sandbox.faults.clear()
+    place.sync()
+    assert place.spend() == place.truth()
 
 
 def test_check_names_each_account_with_its_currency_and_time_zone(place: Place) -> None:

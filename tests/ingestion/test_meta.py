@@ -10,7 +10,11 @@ from typing import Any
 
 import pytest
 
+from ingestion import rewriting
 from ingestion.errors import AuthError, RateLimited, SourceError
+from ingestion.forgotten import FILE, Forgotten
+from ingestion.landing import Landing
+from ingestion.loading import load_new
 from ingestion.redaction import person_hash
 from ingestion.sandbox.serve import Sandbox
 from ingestion.sandbox.world import World
@@ -117,6 +121,21 @@ def test_submissions_of_lead_forms_are_touches_of_hashed_people(place: Place) ->
     assert "Person" not in raw
     place.sandbox.world.advance(2)
     assert place.sync()["touches"].rows == 1
+
+
+def test_a_forgotten_person_leaves_the_forms_and_does_not_come_back(place: Place) -> None:
+    place.sync()
+    people = Forgotten(place.settings().pii_key)
+    people.add([], [person_hash("lead3@example.com", Secret("key"))])
+    [done] = rewriting.forget(Landing(place.settings().landing), people)
+    assert (done.window.stream, done.removed) == ("touches", 1)
+    (place.home / FILE).write_text(json.dumps({"people": people.people}))
+    place.settings().warehouse.unlink()
+    load_new(place.settings().warehouse, place.settings().landing)
+    before = len(list(place.stand_in.leads()))
+    for _ in range(2):
+        place.sync()
+        assert place.query("select count(*) from raw.meta__touches") == [(before - 1,)]
 
 
 def test_without_the_permission_for_leads_figures_go_on_and_check_says_so(place: Place) -> None:

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from ingestion.close import Close
+from ingestion.digest import Digest
 from ingestion.errors import ConfigError
 from ingestion.meaning import DealTypes, Pipelines, Teams, meanings_for_models
 from ingestion.properties import AmountProperties, Misplaced, Properties, asked_of, consistent, for_models
@@ -50,6 +51,7 @@ class Config(BaseModel):
     stall: Stall = Stall()
     stall_days: StallDays = {}
     close: Close = Close()
+    digest: Digest = Digest()
 
     def staleness_budget(self, source: str) -> float:
         """Hours a source may lie behind as-of."""

@@ -54,6 +54,7 @@ class Settings:
     pii_key: Secret
     keep: int = 10
     alert_webhook: Secret | None = None
+    digest_webhook: Secret | None = None
     heartbeat_url: Secret | None = None
 
     @property
@@ -101,6 +102,7 @@ def load_settings(env: Mapping[str, str] | None = None, home: Path | None = None
         pii_key=_pii_key(given, home),
         keep=max(keep, 1),
         alert_webhook=_url(given, "FUNNEL_ALERT_WEBHOOK"),
+        digest_webhook=_url(given, "FUNNEL_DIGEST_WEBHOOK"),
         heartbeat_url=_url(given, "FUNNEL_HEARTBEAT_URL"),
     )
 

@@ -1,4 +1,4 @@
-"""The commands of the console script for people who ask about published figures: `funnel explain`."""
+"""The commands of the console script for people who ask about published figures: `funnel explain`, `funnel digest`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,25 @@ def register(commands: Any, add: Callable[..., argparse.ArgumentParser]) -> None
     asked.add_argument("--pipeline", metavar="NAME", help="of this pipeline only (its key or name)")
     asked.add_argument("--team", metavar="NAME", help="of this team only, as it was at the time (its key or name)")
     asked.add_argument("--top", metavar="N", type=int, default=10, help="deals to list; default: %(default)s")
+
+    told = add(commands, "digest", _digest, "what changed since the last digest, follow-ups due, who is near quota",
+               "funnel digest\n  funnel digest --send")  # fmt: skip
+    told.add_argument("--send", action="store_true", help="post it to FUNNEL_DIGEST_WEBHOOK now, due or not")
+
+
+def _digest(options: argparse.Namespace) -> int:
+    from orchestration import digest, shape
+    from orchestration.errors import FAILED
+
+    settings = shape.load()
+    if options.send:
+        taken = digest.send(settings)
+        message = "The digest was taken." if taken else "Nobody took the digest; logs/funnel.log says why."
+        print(json.dumps({"code": 0 if taken else FAILED, "message": message}) if options.json else message)
+        return 0 if taken else FAILED
+    made = digest.collect(settings)
+    print(json.dumps(made, ensure_ascii=False) if options.json else made["text"])
+    return 0
 
 
 def _explain(options: argparse.Namespace) -> int:

@@ -113,6 +113,11 @@ class Home:
         return self.target / "packages"
 
     @property
+    def digest(self) -> Path:
+        """Of when the last digest told (orchestration/digest.py)."""
+        return self.root / "digest.json"
+
+    @property
     def last_run(self) -> Path:
         """Outcome of the newest run, published or not, for `funnel status`."""
         return self.logs / "last_run.json"

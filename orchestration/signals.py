@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ingestion.errors import AuthError, MissingScope
 from ingestion.settings import Settings, load_alert_settings
-from orchestration import freshness, runbooks
+from orchestration import digest, freshness, runbooks
 from orchestration.alerts import Alert, Book, Origin, settle
 from orchestration.errors import (
     PARTIAL,
@@ -46,6 +46,8 @@ def after(session: Session, outcome: Outcome) -> None:
         _tell(session, outcome)
     except Exception:
         logger.exception("alerts of run %s could not be told", session.run_id)
+    if outcome.code in GOOD and not is_replay(session):
+        digest.send_due(session.settings)
     if outcome.code in GOOD and session.settings.heartbeat_url:
         beat(session.settings.heartbeat_url)
 

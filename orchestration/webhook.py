@@ -1,4 +1,4 @@
-"""The two calls to the outside that tell how runs go: an alert's POST and the heartbeat's GET. Neither ever raises."""
+"""The calls to the outside that tell how things go: POSTs of alerts and digests, the heartbeat's GET. None raises."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ WAITS = (0.5, 2.0)
 """Seconds before the second and the third try: a run must not hang on its messenger."""
 
 
-def post(address: Secret, payload: Mapping[str, Any]) -> bool:
-    """POST one JSON object; False (and a line in the log with the runbook) where nobody took it."""
+def post(address: Secret, payload: Mapping[str, Any], name: str = "FUNNEL_ALERT_WEBHOOK") -> bool:
+    """POST one JSON object to the address in the variable `name`; False (and a line in the log with the runbook) where
+    nobody took it.
+    """
     import requests
 
     def send() -> requests.Response:
         return requests.post(address.reveal(), json=payload, timeout=TIMEOUT, allow_redirects=False)
 
-    return _tried("FUNNEL_ALERT_WEBHOOK", send)
+    return _tried(name, send)
 
 
 def beat(address: Secret) -> bool:

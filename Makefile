@@ -1,6 +1,6 @@
 # Every target makes the virtual environment it needs, from plain Python and pip (uv when it is on PATH).
 .POSIX:
-.PHONY: demo test soak serve docs lint bench clean lock install help
+.PHONY: demo test test-bi soak serve docs lint bench clean lock install help
 
 VENV := .venv
 STAMP := $(VENV)/.installed
@@ -15,7 +15,7 @@ export GX_ANALYTICS_ENABLED = false
 export PYTHONDONTWRITEBYTECODE =
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/'
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 
 install: $(STAMP) ## the virtual environment alone
 
@@ -37,6 +37,9 @@ demo: $(STAMP) ## a whole run against the local stand-in, with its proof
 
 test: $(STAMP) ## the test suite, on two cores (about eight minutes)
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+test-bi: $(STAMP) ## the page in a real browser, in full (Chromium; FUNNEL_BI=<a publication> saves the demo run)
+	@FUNNEL_BI=$${FUNNEL_BI:-demo} $(BIN)/python -m pytest -n0 tests/dashboards
 
 soak: $(STAMP) ## longer tests (hours): kills at many instants, days of life
 	@FUNNEL_SOAK=1 $(BIN)/python -m pytest tests/soak

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from dashboards import data
+from dashboards import cards, data
 from dashboards.build import build
 from dashboards.publication import look, packed, plain, unpacked
 from tests.dashboards.publication import publish
@@ -168,3 +168,14 @@ def test_plain_and_packed() -> None:
         {"x": "b", "n": 3},
         {"x": "a", "n": 4},
     ]
+
+
+def test_every_text_is_there_in_both_languages() -> None:
+    words = {
+        name: json.loads((Path(cards.__file__).parent / "words" / f"{name}.json").read_text()) for name in ("en", "ru")
+    }
+    assert words["en"].keys() == words["ru"].keys() - {"patterns"}
+    for card in cards.CARDS:
+        assert {card.id, f"{card.id}_note", f"{card.id}_def"} <= words["en"].keys(), card.id
+    for key, text in words["en"].items():
+        assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", words["ru"][key])), key

@@ -32,8 +32,8 @@ $(STAMP): requirements.lock pyproject.toml
 	fi
 	@touch $@
 
-demo: $(STAMP) ## a whole run against the local stand-in, with its proof
-	@$(BIN)/funnel demo
+demo: $(STAMP) ## a whole run against the local stand-in, with its proof; SOURCES=all for every vendor
+	@$(BIN)/funnel demo --sources "$(SOURCES)"
 
 test: $(STAMP) ## the test suite, on two cores (about eight minutes)
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder

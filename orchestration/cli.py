@@ -144,8 +144,12 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
     serve.add_argument("--port", type=int, default=3000, help="default: %(default)s")
     commands.add_parser("sandbox", add_help=False, help="a local stand-in of the CRM's API (see funnel sandbox --help)")
-    demo = _add(commands, "demo", _demo, "the whole way against the stand-in, with its proof", "funnel demo")
-    demo.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    demo = _add(commands, "demo", _demo, "the whole way against local stand-ins, with its proof",
+                "funnel demo\n  funnel demo --sources all")  # fmt: skip
+    demo.add_argument("--sources", default="", metavar="all|NAME,NAME",
+                      help="which vendors' stand-ins (default: HubSpot and Google Ads)")  # fmt: skip
+    demo.add_argument("--deals", type=int, default=2_000, help="deals of the world")
+    demo.add_argument("--seed", type=int, default=7, help="another seed, another world")
     return parser
 
 
@@ -273,7 +277,7 @@ def _sandbox(arguments: list[str]) -> int:
 def _demo(options: argparse.Namespace) -> int:
     from orchestration.demo import main as demo  # type: ignore[import-not-found,unused-ignore]
 
-    return int(demo(options.rest) or 0)
+    return demo(options.deals, options.seed, options.sources)
 
 
 def _settings(*, tell: bool = False) -> Any:

@@ -5,7 +5,6 @@ The stand-in is a process of its own; the run is the same code path as with a re
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -16,25 +15,29 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
+from ingestion.registry import vendors
 from ingestion.settings import PROJECT_ROOT, Settings, load_settings
-from orchestration import demo_figures
+from orchestration import demo_figures, demo_proof
 from orchestration.errors import REFUSED
 from orchestration.session import Request
 
 START = "2026-08-31T20:00:00Z"
 """The world's first "now"; with two months of life it still ends well before today."""
+DEFAULT = ("hubspot", "google_ads")
 MONTHS_ON = 60
 SILENT = tuple(f"FUNNEL_{name}{end}" for name in ("ALERT_WEBHOOK", "HEARTBEAT_URL") for end in ("", "_FILE"))
 """What the demo corrupts on purpose alarms nobody."""
 STARTED_WITHIN = 60.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class StandIn:
-    """The running stand-in. `now` and `truth` are its control endpoints, not part of any vendor's API."""
+    """The running stand-in. `now`, `accounts` and `truth` are its control endpoints, not part of any vendor's API."""
 
     url: str
 
@@ -44,10 +47,19 @@ class StandIn:
     def advance(self, days: int) -> None:
         self._open("/clock", json.dumps({"advance_days": days}).encode()).read()
 
-    def truth(self, table: str, folder: Path) -> Path:
+    @cached_property
+    def accounts(self) -> dict[str, dict[str, str]]:
+        """{vendor that it stands in for: the environment that connects funnel to it}"""
+        return dict(json.load(self._open("/accounts")))
+
+    @property
+    def crms(self) -> list[str]:
+        return [name for name in self.accounts if name in vendors() and vendors()[name].gives_deals]
+
+    def truth(self, table: str, folder: Path, **asked: str) -> Path:
         """The stand-in's truth of a table as it is now, as a file of NDJSON."""
         path = folder / f"truth-{table}.ndjson"
-        path.write_bytes(self._open(f"/truth/{table}").read())
+        path.write_bytes(self._open(f"/truth/{table}?{urlencode(asked)}").read())
         return path
 
     def naive(self) -> dict[str, int]:
@@ -59,11 +71,12 @@ class StandIn:
 
 
 @contextmanager
-def stand_in(home: Path, deals: int, seed: int) -> Iterator[StandIn]:
-    """Start the stand-in and wait until it answers; stop it in the end."""
+def stand_in(home: Path, deals: int, seed: int, split: Sequence[str] = ()) -> Iterator[StandIn]:
+    """Start the stand-in and wait until it answers; stop it in the end. `split`: CRMs that share its deals."""
     port = home / "stand-in.port"
     command = [sys.executable, "-m", "ingestion.sandbox.serve", "--port", "0", "--port-file", str(port), "--now", START]
-    process = subprocess.Popen([*command, "--deals", str(deals), "--seed", str(seed)], stdout=subprocess.DEVNULL)
+    command += ["--deals", str(deals), "--seed", str(seed), *(["--split", ",".join(split)] if split else [])]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + STARTED_WITHIN
         while not (port.exists() and port.read_text().strip()):
@@ -76,27 +89,39 @@ def stand_in(home: Path, deals: int, seed: int) -> Iterator[StandIn]:
         process.wait()
 
 
-def main(argv: Sequence[str] = ()) -> int:
-    """Run the demo; 0 when every row agreed and the corrupted table was refused."""
-    parser = argparse.ArgumentParser(prog="funnel demo")
-    parser.add_argument("--deals", type=int, default=2_000)
-    parser.add_argument("--seed", type=int, default=7)
-    options = parser.parse_args(list(argv))
+def main(deals: int, seed: int, asked: str) -> int:
+    """Run the demo with the sources asked for ("all", names, or nothing); 0 when every row agreed and the corrupted table
+    was refused."""
+    sources = _chosen(asked)
+    crms = [name for name in sources if vendors()[name].gives_deals]
     home = Path(os.environ.get("FUNNEL_HOME") or PROJECT_ROOT / "data").absolute() / "demo"
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    with stand_in(home, options.deals, options.seed) as source:
+    with stand_in(home, deals, seed, crms if len(crms) > 1 else ()) as source:
         # Before anything of Dagster is imported: its definitions read the environment.
         os.environ |= {
-            "FUNNEL_HOME": str(home), "HUBSPOT_ACCESS_TOKEN": "sandbox-token", "HUBSPOT_API_BASE": source.url,
-            **dict.fromkeys(SILENT, ""),
+            "FUNNEL_HOME": str(home), **dict.fromkeys(SILENT, ""),
+            **{name: value for vendor in sources for name, value in source.accounts[vendor].items()},
         }  # fmt: skip
-        return _show(load_settings(), source, options.deals)
+        return _show(load_settings(), source, deals, sources)
 
 
-def _show(settings: Settings, source: StandIn, deals: int) -> int:
+def _chosen(text: str) -> list[str]:
+    """The vendors asked for, CRMs first. Errors: SystemExit (2) that names those there are."""
+    known = [name for name, vendor in vendors().items() if not vendor.is_reference]
+    names = known if text == "all" else text.split(",") if text else list(DEFAULT)
+    if strange := sorted(set(names) - set(known)):
+        print(f"funnel demo: there is no source {', '.join(strange)}; there are {', '.join(known)}.", file=sys.stderr)
+        raise SystemExit(2)
+    return sorted(set(names), key=lambda name: (not vendors()[name].gives_deals, names.index(name)))
+
+
+def _show(settings: Settings, source: StandIn, deals: int, sources: Sequence[str]) -> int:
     started = time.monotonic()
-    print(f"A stand-in of HubSpot with a sales world of {deals:,} deals answers at {source.url}", flush=True)
+    titles = [vendors()[name].title for name in sources]
+    print(
+        f"A stand-in of {', '.join(titles)} with a sales world of {deals:,} deals answers at {source.url}", flush=True
+    )
     first = _run(settings, source.now(), "First run, everything:")
     if first.code:
         return _failed(first)
@@ -106,7 +131,7 @@ def _show(settings: Settings, source: StandIn, deals: int) -> int:
     if second.code:
         return _failed(second)
     published = settings.published / "current"
-    equal = demo_figures.proof(published / "funnel.duckdb", source, settings.home)
+    equal = demo_proof.proof(published / "funnel.duckdb", source, settings.home, sources)
     demo_figures.sales(published / "funnel.duckdb")
     demo_figures.stages(published / "funnel.duckdb")
     demo_figures.forecast(published / "funnel.duckdb")

@@ -1,71 +1,18 @@
-"""What the demo prints out of a publication: the proof against the stand-in's truth, the sales figures, the stages."""
+"""What the demo prints out of a publication: the sales figures, the stages, the forecast."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
-
-if TYPE_CHECKING:
-    from orchestration.demo import StandIn
-
-TABLES = {
-    "deals": (
-        "dim_deals",
-        """deal_key, is_deleted, merged_into_deal_key, outcome,
-           case when merged_into_deal_key is null then struct_pack(pipeline_key, stage_key, owner_key, currency,
-               amount := amount::decimal(18, 2), amount_at_close := amount_at_close::decimal(18, 2),
-               created := created_at::timestamptz, closed := closed_at::timestamptz, is_open, is_won, is_lost) end""",
-    ),
-    "transitions": (
-        "fct_stage_transitions",
-        """deal_key, visit_number, pipeline_key, from_stage_key, to_stage_key, entered_at::timestamptz,
-           exited_at::timestamptz, transition_type, exit_type, is_current""",
-    ),
-    "month_ends": (
-        "fct_pipeline_month_end",
-        "month_end::date, deal_key, pipeline_key, stage_key, owner_key, amount::decimal(18, 2), currency",
-    ),
-}
-WRONG = {
-    "merged": "merged", "archived": "archived", "purged": "purged", "restored": "restored", "backdated": "backdated",
-    "history_tied": "with several events in one millisecond", "reopened": "reopened",
-    "retired_stage": "in stages that are gone",
-}  # fmt: skip
 
 
 def streams(reports: Sequence[dict[str, Any]]) -> str:
     """Records by stream, four to a line."""
     texts = [f"{r['stream']} {r['rows']:,}" for r in reports if r["rows"] and r["stream"] != "source_counts"]
     return "\n".join("  " + " · ".join(texts[n : n + 6]) for n in range(0, len(texts), 6))
-
-
-def proof(database: Path, source: StandIn, folder: Path) -> bool:
-    """Compare every row with the stand-in's truth; True when all agree."""
-    print("\nProof, row by row against the stand-in's own truth:")
-    agreed = True
-    with duckdb.connect() as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        connection.execute(f"attach '{database}' as published (read_only)")
-        for table, (mart, columns) in TABLES.items():
-            path = source.truth(table, folder)
-            theirs = f"""select {columns} from read_json('{path}', format = 'newline_delimited', sample_size = -1,
-                         maximum_object_size = 33554432)"""
-            ours = f"select {columns} from published.marts.{mart}"
-            counts = [
-                connection.execute(f"select count(*) from ({sql})").fetchall()[0][0]
-                for sql in (theirs, ours, f"{theirs} except all {ours}", f"{ours} except all {theirs}")
-            ]
-            rows, _, missing, extra = counts
-            agreed &= not missing and not extra
-            print(f"  {mart}: {rows - missing:,} of {rows:,} rows agree" + (f", {extra:,} differ" if extra else ""))
-            path.unlink()
-    naive = source.naive()
-    texts = [f"{naive[key]} {text}" for key, text in WRONG.items()]
-    print(f"  deals that a naive reader gets wrong: {', '.join(texts[:5])},\n    {', '.join(texts[5:])}")
-    return agreed
 
 
 def sales(database: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -24,11 +25,14 @@ def answer(sandbox: Sandbox, method: str, path: str, query: Query, body: Any) ->
         with sandbox.world.lock:
             if name.startswith("truth/"):
                 return 200, _truth(sandbox, name.removeprefix("truth/"), query)
-            if method == "GET" and name in ("", "faults"):
-                return 200, status(sandbox) if not name else _rules(sandbox)
+            if method == "GET" and name in _GETS:
+                return 200, _GETS[name](sandbox)
             endpoint = _POSTS.get(name) if method == "POST" else None
             if endpoint is None:
-                return 404, {"message": f"no such control endpoint: {method} {path}", "known": ["truth/…", *_POSTS]}
+                return 404, {
+                    "message": f"no such control endpoint: {method} {path}",
+                    "known": ["truth/…", *_GETS, *_POSTS],
+                }
             return 200, endpoint(sandbox, body)
     except (KeyError, ValueError, TypeError, AttributeError) as problem:
         return 400, {"message": f"{type(problem).__name__}: {problem}"}
@@ -56,16 +60,32 @@ def _rules(sandbox: Sandbox) -> dict[str, Any]:
 
 
 def _truth(sandbox: Sandbox, table: str, query: Query) -> bytes:
+    rows: Iterable[dict[str, Any]]
     one = {name: values[0] for name, values in query.items()}
     if table in _OF_ORG:
         org = sandbox.salesforce
-        rows = _OF_ORG[table](sandbox.world, one.get("as_of"), keeps=org.keeps, bin_days=org.bin_days)
+        rows = map(_plainly, _OF_ORG[table](org.world, one.get("as_of"), keeps=org.keeps, bin_days=org.bin_days))
+    elif table == "spend":
+        rows = _spend(sandbox)
     else:
-        rows = truth.rows(sandbox.world, table, **one)
+        rows = truth.rows(sandbox.part("hubspot"), table, **one)
     text = bytearray()  # not a list of lines: a large world has a million
     for row in rows:
         text += orjson.dumps(row) + b"\n"
     return bytes(text)
+
+
+def _plainly(row: dict[str, Any]) -> dict[str, Any]:
+    """Salesforce's words in those that all CRMs' truths share."""
+    return {{"opportunity_id": "deal_id", "record_type_id": "pipeline_id"}.get(k, k): v for k, v in row.items()}
+
+
+def _spend(sandbox: Sandbox) -> Iterator[dict[str, Any]]:
+    """What each advertising vendor says was spent a month."""
+    for vendor, stand_in in sandbox.stand_ins.items():
+        if hasattr(stand_in, "spend"):
+            for (month, currency), micros in stand_in.spend().items():
+                yield {"source": vendor, "month": month, "currency": currency, "micros": micros}
 
 
 def _clock(sandbox: Sandbox, body: dict[str, Any]) -> dict[str, Any]:
@@ -140,6 +160,7 @@ def _reset(sandbox: Sandbox, body: Any) -> dict[str, Any]:
     return {}
 
 
+_GETS = {"": status, "faults": _rules, "accounts": lambda sandbox: sandbox.accounts()}
 _POSTS = {
     "clock": _clock,
     "faults": _faults,

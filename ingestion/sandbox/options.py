@@ -31,6 +31,13 @@ def options_of(argv: list[str] | None) -> argparse.Namespace:
     add("--segments", choices=("owner", "pipeline"), default="owner", help="what a data set's segments become")
     add("--token", default=TOKEN, help="the bearer token that is accepted")
     add("--vendors", type=Path, help="a folder of vendors of one's own, whose sandbox.py answer, too")
+    add(
+        "--split",
+        type=lambda text: text.split(","),
+        default=(),
+        metavar="CRM,CRM",
+        help="split the world's deals over these",
+    )
     add("--latency", type=float, default=0.0, help="seconds every answer takes")
     add("--rate", type=int, default=190, help="requests per 10 s (0: no limit)")
     add("--search-rate", type=int, default=5, help="searches a second (0: no limit)")

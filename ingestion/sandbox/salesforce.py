@@ -26,6 +26,9 @@ from ingestion.sandbox.world import World
 VERSION = "v68.0"
 DATA = f"/services/data/{VERSION}"
 CLIENT_ID, CLIENT_SECRET = "sandbox-client", "sandbox-secret"
+CREDENTIALS = {
+    "INSTANCE_URL": "https://acme.my.salesforce.com", "CLIENT_ID": CLIENT_ID, "CLIENT_SECRET": CLIENT_SECRET
+}  # fmt: skip
 PAGE = 2_000
 Asked = dict[str, list[str]]
 Answer = tuple[int, Any, dict[str, str]]

@@ -18,7 +18,7 @@ import struct
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -28,10 +28,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import orjson
 
-from ingestion.sandbox import banks, control, faults, hubspot_errors, salesforce_errors, standins
+from ingestion.sandbox import banks, control, faults, hubspot_errors, salesforce, salesforce_errors, standins
 from ingestion.sandbox.hubspot import HubSpot
 from ingestion.sandbox.limits import Limits
 from ingestion.sandbox.options import TOKEN, options_of, world
+from ingestion.sandbox.parts import split
 from ingestion.sandbox.salesforce import Salesforce
 from ingestion.sandbox.world import World
 
@@ -54,16 +55,19 @@ class Sandbox:
         daily: int = 650_000,
         salesforce: Mapping[str, Any] | None = None,
         vendors: Path | None = None,
+        split_over: Sequence[str] = (),
         **behaviour: Any,
     ) -> None:
         """`latency`: seconds every answer takes at least. `behaviour`: options of HubSpot (scopes, cap, lag …),
         `salesforce`: those of the Salesforce org over the same world. `vendors`: a folder of vendors of one's own.
+        `split_over`: CRMs that the world's deals are split over (parts.py); otherwise each has them all.
         """
         self.world, self.token, self.latency = world, token, latency
-        self.api = HubSpot(world, **behaviour)
+        self.parts = split(world, split_over) if split_over else {}
+        self.api = HubSpot(self.part("hubspot"), **behaviour)
         self.shapes = self.api.shapes
-        self.salesforce = Salesforce(world, **(salesforce or {}))
-        self.stand_ins = standins.stand_ins(world, vendors)
+        self.salesforce = Salesforce(self.part("salesforce"), **(salesforce or {}))
+        self.stand_ins = standins.stand_ins(self.part, vendors)
         """By vendor; each answers below /<vendor>."""
         self.limits, self.faults = Limits(rate, search_rate, daily), faults.Faults()
         self.requests: Counter[str] = Counter()
@@ -72,6 +76,23 @@ class Sandbox:
         self.stopping = Event()
         self._server = Server(("127.0.0.1", port), type("Bound", (Handler,), {"sandbox": self}))
         self._thread: Thread | None = None
+
+    def part(self, vendor: str) -> World:
+        """What that vendor holds of the world."""
+        return self.parts.get(vendor, self.world)
+
+    def accounts(self) -> dict[str, dict[str, str]]:
+        """{vendor: the environment that connects funnel to its stand-in}"""
+        given = {"salesforce": salesforce.CREDENTIALS} | {
+            name: getattr(sys.modules[type(each).__module__], "CREDENTIALS", {})
+            for name, each in self.stand_ins.items()
+        }
+        named = {
+            vendor: {f"{vendor.upper()}_{name}": value for name, value in credentials.items()}
+            | {f"{vendor.upper()}_API_BASE": f"{self.url}/{vendor}"}
+            for vendor, credentials in given.items()
+        }
+        return {"hubspot": {"HUBSPOT_ACCESS_TOKEN": self.token, "HUBSPOT_API_BASE": self.url}} | named
 
     @property
     def url(self) -> str:
@@ -289,6 +310,7 @@ def main(argv: list[str] | None = None) -> int:
         opaque_paging=options.opaque_paging,
         association_page=options.association_page,
         vendors=options.vendors,
+        split_over=options.split,
     ).start()
     done = Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,6 +1,7 @@
 """Stand-ins beside HubSpot's: each is one module that declares STAND_IN, and answers below `/<module's name>`.
 
-STAND_IN makes it from the world. It answers `answer(asked)`, and may say how a fault's rule looks in its vendor's own
+STAND_IN makes it from the world; CREDENTIALS says what connects funnel to it, {name in the environment without the
+vendor's: value}. It answers `answer(asked)`, and may say how a fault's rule looks in its vendor's own
 words: `refusal(rule)`. Those of the user's own vendors are FUNNEL_HOME/vendors/<vendor>/sandbox.py.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -44,15 +45,15 @@ class StandIn(Protocol):
         """The vendor's answer. Called under no lock."""
 
 
-def stand_ins(world: World, own: Path | None = None) -> dict[str, Any]:
-    """{vendor: stand-in}: ours, and those in the folder of the user's own vendors."""
+def stand_ins(part: Callable[[str], World], own: Path | None = None) -> dict[str, Any]:
+    """{vendor: stand-in} over what each holds of the world: ours, and those in the folder of the user's own vendors."""
     found: dict[str, Any] = {}
     for module in pkgutil.iter_modules(sandbox.__path__):
         if made := getattr(importlib.import_module(f"ingestion.sandbox.{module.name}"), "STAND_IN", None):
-            found[module.name] = made(world)
+            found[module.name] = made(part(module.name))
     for folder in registry.own_folders(own) if own else ():
         if (folder / "sandbox.py").exists():
-            found[folder.name] = registry.own_module(folder, "sandbox").STAND_IN(world)
+            found[folder.name] = registry.own_module(folder, "sandbox").STAND_IN(part(folder.name))
     return found
 
 

@@ -56,6 +56,21 @@ def test_it_ends_well_within_fifty_lines(demo: tuple[Path, int, str]) -> None:
     assert "the last publication stands: 2" in text
 
 
+def test_every_vendor_at_once_from_one_world(tmp_path: Path) -> None:
+    """Deals split over the CRMs, spend of every advertising vendor: all as their stand-ins have it."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("HUBSPOT", "FUNNEL", "DAGSTER"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "orchestration.cli", "demo", "--sources", "all", "--deals", "600"],
+        env=env | {"FUNNEL_HOME": str(tmp_path)}, capture_output=True, text=True, timeout=4 * LONGEST, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    for line in ("hubspot dim_deals", "salesforce dim_deals", "salesforce fct_stage_transitions", "fct_campaign_days"):
+        found = re.search(rf"^  {line}: ([\d,]+) of ([\d,]+) ", done.stdout, re.M)
+        assert found, line
+        assert found[1] == found[2], line
+    assert "spread to the cent by 4 of 4 attribution models" in done.stdout
+
+
 def test_it_tells_no_secret(demo: tuple[Path, int, str]) -> None:
     """Neither in what it prints nor in what it leaves in logs, in Dagster's history and beside the published tables."""
     folder, _, text = demo

@@ -295,7 +295,7 @@ def test_a_part_of_the_deals_makes_an_org_of_its_own(org: Org) -> None:
         told = {row["opportunity_id"] for row in truth.deals(org.world, keeps=lambda number: number % 3 == 0)}
         assert {number_of(id) for id in told} >= mine
         served = requests.get(f"{sandbox.url}/_sandbox/truth/salesforce_deals", timeout=10).text.splitlines()
-        assert {orjson.loads(line)["opportunity_id"] for line in served} == told
+        assert {orjson.loads(line)["deal_id"] for line in served} == told
 
 
 def test_describe_hides_what_may_not_be_seen_and_lists_record_types(fresh: Org) -> None:

@@ -90,8 +90,8 @@ def stand_in(home: Path, deals: int, seed: int, split: Sequence[str] = ()) -> It
 
 
 def main(deals: int, seed: int, asked: str) -> int:
-    """Run the demo with the sources asked for ("all", names, or nothing); 0 when every row agreed and the corrupted table
-    was refused."""
+    """Run the demo with the sources asked for ("all", names or nothing): 0 when every row agreed and the corrupted
+    table was refused."""
     sources = _chosen(asked)
     crms = [name for name in sources if vendors()[name].gives_deals]
     home = Path(os.environ.get("FUNNEL_HOME") or PROJECT_ROOT / "data").absolute() / "demo"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -13,12 +15,15 @@ from ingestion import restated
 from ingestion.errors import AuthError, CorruptResponse, MissingScope
 from ingestion.extract import extract
 from ingestion.loading import load_new, read_state
-from ingestion.sandbox.google_ads import CREDENTIALS
+from ingestion.sandbox.advertising import Figures
+from ingestion.sandbox.google_ads import CREDENTIALS, _metrics
 from ingestion.sandbox.serve import Sandbox
 from ingestion.sandbox.world import World
 from ingestion.settings import Settings, load_settings
 from ingestion.sources import google_ads
 from ingestion.stream import StreamReport
+
+CONTRACT = Path(__file__).parents[3] / "shared" / "contracts" / "google-ads" / "fields.v26.json"
 
 
 @pytest.fixture
@@ -68,6 +73,19 @@ def test_refusals_say_what_to_do_and_land_nothing(
         value in str(report.error) for report in reports.values() for value in changed.values() if len(value) > 2
     )
     assert list(settings.landing.glob("*/*/*/window.json")) == []
+
+
+@pytest.mark.skipif(not CONTRACT.exists(), reason="the vendors' contracts lie beside the project, not in it")
+def test_figures_that_are_asked_for_are_the_contracts() -> None:
+    contract = json.loads(CONTRACT.read_text())
+    assert contract["api_version"] in google_ads.BASE_URL
+    asked = set(re.findall(r"metrics\.(\w+)", google_ads.FIGURES))
+    assert len(asked) == 5
+    assert asked <= set(contract["metrics"])
+    told = _metrics(Figures(1, 2, 3, 4.5))
+    for name in asked - {"conversions_value"}:  # the stand-in has none
+        value = told[re.sub(r"_(\w)", lambda match: match[1].upper(), name)]
+        assert isinstance(value, str) == (contract["metrics"][name] == "INT64"), name
 
 
 def test_an_error_in_mid_stream_is_no_answer() -> None:

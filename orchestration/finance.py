@@ -127,7 +127,7 @@ def _definitions(sheets: Iterable[Sheet], manifest: Mapping[str, Any]) -> Sheet:
         known: dict[str, tuple[str, str]] = {}
         for model in (*spec.models, *(name for name in spec.needs if "." not in name)):
             known |= {name: (told, model) for name, told in columns(model).items() if name not in known}
-        for name in titles[spec.name].columns or tuple(columns(spec.models[0])):
+        for name in spec.explained or titles[spec.name].columns or tuple(columns(spec.models[0])):
             if name in known and known[name][0]:
                 rows.append((spec.title, name, known[name][0], "", known[name][1], spec.vintage))
     rows += [("Metric", m.name, m.description, m.formula, m.model, f"as of {as_of}") for m in metrics().values()]

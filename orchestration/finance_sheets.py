@@ -63,6 +63,8 @@ class Spec:
     native: bool = False
     needs: tuple[str, ...] = field(default=())
     """Further tables that the query reads."""
+    explained: tuple[str, ...] = field(default=())
+    """Columns of the models to define, where those of the sheet are made of their values."""
     spread: str = ""
     """A query of the labels in place of SPREAD."""
 
@@ -196,7 +198,8 @@ SPECS = (
          "named; provisional: not closed yet; reconstructed: from before we were there.",
          "each column its month end, frozen ones as known at their cut-off", ("forecast_monthly",), _VINTAGES,
          "There is no month end with a forecast yet.", 4, strong="expected_revenue",
-         needs=("actual_revenue_monthly", *_PEOPLE), spread=_VINTAGE_COLUMNS),
+         needs=("actual_revenue_monthly", *_PEOPLE),
+         explained=("target_month", "as_of_month_end", "expected_revenue", "p10", "p90"), spread=_VINTAGE_COLUMNS),
     Spec("actuals", "Actuals against forecast",
          "What each vintage said and what came, at the forecast's exchange rates. origin frozen: the vintage a month "
          "was closed with; backtest: made afterwards from what had happened by then.",
@@ -211,11 +214,13 @@ SPECS = (
          "What moved the revenue of closed months since, by cause: at close + causes = now, check is 0.00.",
          "since the cut-off of each month", ("forecast_restatements",), _RESTATED,
          "No month has been closed yet: `funnel close 2026-06` closes one.", 3, strong="all",
-         needs=("actual_revenue_monthly", *_PEOPLE)),
+         needs=("actual_revenue_monthly", *_PEOPLE),
+         explained=("won_amount_at_close_of_month", "cause", "won_amount_now", "restated_amount", "detected_at")),
     Spec("changes", "Changes of the forecast",
          "Why each vintage says otherwise than the one before, by cause: before + causes = now, check is 0.00. The "
          "company's total.", "each row its vintage and the one of the month end before", ("forecast_bridge",), _CHANGES,
-         "There are no two month ends with a forecast yet.", needs=("forecast_monthly",)),
+         "There are no two month ends with a forecast yet.", needs=("forecast_monthly",),
+         explained=("target_month", "as_of_month_end", "cause", "expected_revenue")),
     Spec("waterfall", "Waterfall",
          "What moved the open pipeline: opening + movements = closing, check is 0.00. Amounts in the row's "
          "own currency: pin one basis and one currency before summing.", "as of the refresh",

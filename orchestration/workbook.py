@@ -13,8 +13,10 @@ from orchestration.finance import Sheet
 
 CELLS = 120_000
 """A sheet's: a second to write. What is beyond is in the CSV, and the sheet says so."""
-WIDTHS = (9, 60)
+WIDTHS = (9, 70)
 """Of columns, in characters."""
+A_LINE = 64
+"""Characters that fit a line of the widest column, in bold too."""
 LINE_HEIGHT = 13.5
 """Points."""
 HEADER = 3
@@ -75,7 +77,14 @@ def _add(made: Book, sheet: Sheet, publication: str) -> None:
         return
     first = HEADER if sheet.rows else HEADER + 2
     head = made.format(
-        bold=True, font_color="#FFFFFF", bg_color=INK, text_wrap=True, border=1, border_color=LINE, indent=1
+        bold=True,
+        font_color="#FFFFFF",
+        bg_color=INK,
+        text_wrap=True,
+        border=1,
+        border_color=LINE,
+        align="left",
+        indent=1,
     )
     for column, name in enumerate(sheet.columns):
         page.write_string(first, column, label(name), head)
@@ -120,9 +129,11 @@ def _write_row(made: Book, page: Any, sheet: Sheet, number: int, row: tuple[Any,
         elif isinstance(value, int):
             page.write_number(number, column, value, shown(num_format="#,##0"))
         else:
-            if len(value) > WIDTHS[1]:  # programs do not agree on when a row grows with its text
-                page.set_row(number, LINE_HEIGHT * -(-len(value) * 10 // (WIDTHS[1] * 8)))
-            page.write_string(number, column, value, shown(text_wrap=len(value) > WIDTHS[1], indent=1))
+            wraps = len(value) > A_LINE
+            page.write_string(number, column, value, shown(text_wrap=wraps, align="left", indent=1))
+    longest = max((len(value) for value in row if isinstance(value, str)), default=0)
+    if longest > A_LINE:  # programs do not agree on when a row grows with its text
+        page.set_row(number, LINE_HEIGHT * -(-longest // A_LINE))
 
 
 def label(name: str) -> str:

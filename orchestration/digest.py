@@ -13,13 +13,12 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import duckdb
-
 from ingestion.settings import Settings
 from orchestration import movements
 from orchestration.alerts import scrubbed
 from orchestration.errors import WrongUse
 from orchestration.home import Home, read_json, write_atomically
+from orchestration.published import opened
 from orchestration.warehouse import rows_of
 from orchestration.webhook import post
 
@@ -87,8 +86,7 @@ def collect(settings: Settings) -> dict[str, Any]:
     home, manifest = Home(settings.home), _current(settings)
     day = _day(manifest["as_of"], settings)
     since = _since(read_json(home.digest) or {}, day, settings)
-    with duckdb.connect(str((home.published / "current" / "funnel.duckdb").resolve()), read_only=True) as connection:
-        connection.execute("set TimeZone = 'UTC'")
+    with opened(home.published / "current") as connection:
         deals = rows_of(connection, FOLLOW_UPS, [since])
         quotas = rows_of(connection, QUOTAS, [day.replace(day=1)])
         expected = rows_of(connection, EXPECTED, [day.replace(day=1)])

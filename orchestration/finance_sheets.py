@@ -1,7 +1,7 @@
 """Which tables finance gets, and in what order: one query of published tables a sheet of finance.xlsx.
 
 Amounts are the marts' own figures, to the cent. A column `check` is what a row must add up to less what it does: 0.
-Newest rows come first, so that a workbook that cannot hold all of them lacks the oldest.
+The company comes before pipelines before teams and newest months before older ones: a sheet that is cut lacks the last.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ _WATERFALL = f"""
         ({" + ".join(f"{word}_amount" for word in _STEPS[:-1])} - closing_amount)::decimal(18, 2) as "check",
         {", ".join(f"{word}_count" for word in _STEPS)}, is_complete_month, pipeline_key
     from marts.mart_pipeline_waterfall_monthly left join marts.dim_pipelines using (pipeline_key)
-    order by basis, month desc, pipeline, pipeline_key, currency"""
+    order by month desc, basis, pipeline, pipeline_key, currency"""
 _LEDGER = """
     select month, case when pipeline_key = 'all' then 'all' else coalesce(pipeline_name, pipeline_key) end as pipeline,
         currency, is_in_ledger, ledger_amount, won_amount, difference, explained_amount, explanation,

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
+
+from orchestration.errors import WrongUse
+
+
+@contextmanager
+def opened(current: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The published file, read-only, times in UTC. Errors: WrongUse where it lacks a table or column asked for."""
+    with duckdb.connect(str((current / "funnel.duckdb").resolve()), read_only=True) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        try:
+            yield connection
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            missing = str(error).splitlines()[0]
+            raise WrongUse(
+                f"The publication is of another release: {missing}", "`funnel run` makes a new one."
+            ) from error
 
 
 def query(current: Path, sql: str) -> list[dict[str, Any]]:

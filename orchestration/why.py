@@ -17,6 +17,7 @@ from orchestration.closing import first_day
 from orchestration.errors import WrongUse
 from orchestration.home import Home, read_json
 from orchestration.publish import releases
+from orchestration.published import opened
 from orchestration.warehouse import rows_of
 from orchestration.why_forecast import forecast
 from orchestration.why_metrics import FORECAST, REVENUE, Figure, figure_of
@@ -47,8 +48,7 @@ def collect(
     if manifest is None:
         raise WrongUse("Nothing has been published yet.", "`funnel run` does it.")
     timezone = manifest.get("reporting", {}).get("timezone", settings.config.reporting_timezone)
-    with duckdb.connect(str(current / "funnel.duckdb"), read_only=True) as connection:
-        connection.execute("set TimeZone = 'UTC'")
+    with opened(current) as connection:
         scope = _scope(connection, pipeline, team)
         found = {
             "month": month,

@@ -114,6 +114,13 @@ def test_wrong_questions(home: Settings, month: str, metric: str, scope: dict[st
     assert words in str(error.value)
 
 
+def test_a_publication_of_another_release(home: Settings) -> None:
+    with duckdb.connect(str(home.published / "releases" / "B" / "funnel.duckdb")) as connection:
+        connection.execute("drop table meta.frozen_vintages")
+    with pytest.raises(WrongUse, match=r"of another release: .*frozen_vintages"):
+        why.collect(home, "2026-06", "won_revenue")
+
+
 def test_nothing_published(settings: Settings) -> None:
     with pytest.raises(WrongUse, match="Nothing has been published"):
         why.collect(settings, "2026-06", "won_revenue")

@@ -18,7 +18,7 @@ EXITS = {
 def bars(data: str, colours: dict[str, str] | None = None, kind: str = "money") -> alt.LayerChart:
     """Rows {label, start, end, top, text, kind, tip}: from start to end, the text beside the end."""
     base = chart(data, row_height()).encode(y=names(), tooltip="tip:N")
-    x = alt.X("start:Q", title=None, axis=amounts(kind), scale=alt.Scale(nice=True))
+    x = alt.X("start:Q", title=None, axis=amounts(kind), scale=alt.Scale(nice=False))
     bar = base.mark_bar(height={"band": 0.66}).encode(x=x, x2="end:Q", color=kinds(colours or PLAIN, legend=False))
     return layered(bar, *beside(base))
 

@@ -17,7 +17,7 @@ function tiles() {
 cards.now_stages = {
   uses: 'open', columns: ['pipeline', 'stage', 'deals', 'amount', 'expected', 'stalled'],
   rows: () => inOrder(totals(mine(table('open')), ['pipeline', 'stage'], 'deals', 'amount', 'expected', 'stalled', 'without_amount')),
-  draw: rows => rows.map(r => bar(r, formats.stage(r.stage), r.amount, `${formats.money(r.amount)} · ${formats.count(r.deals)}`)),
+  draw: rows => rows.map(r => bar(r, formats.stage(r.stage), sum(rows, 'amount') ? r.amount : r.deals, `${formats.money(r.amount)} · ${formats.count(r.deals)}`)),
   note: rows => { const n = sum(rows, 'without_amount'); return n ? t('without_amount', {n: formats.count(n)}) : ''; },
 };
 cards.now_moves = {
@@ -53,5 +53,5 @@ cards.now_trend = {
     if (!found.length) return [];
     return monthList().map(month => { const r = at.get(month) ?? {month, won_amount: 0, won: 0, lost: 0, created: 0}; return {...r, ...wilson(r.won, r.won + r.lost)}; });
   },
-  draw: rows => rows.map((r, n) => ({of: r, month: r.month, value: r.won_amount, text: rows.length <= 12 && (innerWidth > 700 || n >= rows.length - 1) ? formats.money(r.won_amount) : '', kind: r.month === clock.month ? 'running' : 'complete'})),
+  draw: rows => rows.map(r => ({of: r, month: r.month, value: r.won_amount, text: rows.length <= 12 && innerWidth > 700 ? formats.money(r.won_amount) : '', kind: r.month === clock.month ? 'running' : 'complete'})),
 };

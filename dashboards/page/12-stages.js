@@ -19,7 +19,7 @@ cards.stage_exits = {
   draw: rows => rows.flatMap(r => {
     const whole = EXITS.reduce((s, e) => s + r[e], 0); let at = 0;
     return EXITS.filter(e => r[e]).map(e => { const share = r[e] / whole, start = at; at += share;
-      return {of: r, label: formats.stage(r.stage), kind: e, start, end: at, middle: (start + at) / 2, text: share > 0.09 ? formats.percent(share) : '', tip: `${formats.stage(r.stage)}\n${t(e)}: ${formats.count(r[e])} (${formats.percent(share)})`}; });
+      return {of: r, label: formats.stage(r.stage), kind: e, start, end: at, middle: (start + at) / 2, text: share > (innerWidth < 600 ? 0.19 : 0.09) ? formats.percent(share) : '', tip: `${formats.stage(r.stage)}\n${t(e)}: ${formats.count(r[e])} (${formats.percent(share)})`}; });
   }), paired: true,
 };
 cards.stage_bottlenecks = {
@@ -33,7 +33,7 @@ cards.losses = {
   draw: rows => rows.map(r => bar(r, wordly('reason', r.reason), r.deals, `${formats.count(r.deals)} · ${formats.percent(r.share)}`)),
 };
 cards.stalled = {
-  uses: 'deals', columns: ['deal', 'pipeline', 'stage', 'owner', 'amount', 'days', 'limit_days', 'reasons'],
+  uses: 'deals', columns: ['deal', 'reasons', 'stage', 'owner', 'amount', 'days', 'limit_days', 'pipeline'],
   rows: () => mine(table('deals')).filter(r => r.is_stalled),
   note: rows => cutNote('deals', rows),
 };

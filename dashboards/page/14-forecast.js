@@ -56,7 +56,7 @@ cards.calibration = {
 };
 cards.methods = {
   uses: 'accuracy', segments: true, columns: ['method', 'n', 'wape', 'bias'],
-  rows: () => grouped(table('accuracy').filter(r => r.kind === 'all' && r.horizon <= 3), 'method').map(g => ({method: g[0].method, n: sum(g, 'n'), wape: over(sum(g, 'missed'), sum(g, 'actual')), bias: over(sum(g, 'bias'), sum(g, 'actual'))})).sort(by('wape', false)),
+  rows: () => grouped(table('accuracy').filter(r => r.kind === 'all' && r.horizon <= 3), 'method').map(g => ({method: g[0].method, n: sum(g, 'n'), wape: over(sum(g, 'missed'), sum(g, 'actual')), bias: over(sum(g, 'bias'), sum(g, 'actual'))})).filter(r => r.wape != null).sort(by('wape', false)),
   draw: rows => rows.map(r => bar(r, wordly('method', r.method), r.wape, formats.percent(r.wape), r.method === 'funnel' ? 'ours' : 'other')),
   note: () => t('segment_shown', {name: t('company')}),
 };

@@ -2,7 +2,7 @@
 const cutNote = (name, rows) => { const all = table('counts')[0]?.[name] ?? 0, held = table(name).length; return all > held ? t('cut', {shown: formats.count(held), all: formats.count(all)}) : ''; };
 
 cards.deals = {
-  uses: 'deals', columns: ['rank', 'deal', 'pipeline', 'stage', 'owner', 'amount', 'chance', 'expected', 'close_date', 'days', 'pushes', 'reasons'],
+  uses: 'deals', columns: ['rank', 'deal', 'reasons', 'stage', 'owner', 'amount', 'chance', 'expected', 'close_date', 'days', 'pushes', 'pipeline'],
   rows: () => mine(table('deals')), note: rows => cutNote('deals', rows),
 };
 cards.leads = {

@@ -45,6 +45,6 @@ async function show(id) {
 // Why a card is empty: nothing was ever there, or nothing of this selection.
 function emptiness(id) {
   const used = [cards[id].uses].flat();
-  if (used.length && used.every(name => !table(name).length)) return has(id + '_none') ? t(id + '_none') : t('none_at_all');
+  if (used.length && used.every(name => !table(name).length)) return has(id + '_none') ? t(id + '_none') : t(table('counts')[0]?.deals_ever ? 'none_lately' : 'none_at_all');
   return isFiltered() ? t('none_selected') : t('none_period');
 }

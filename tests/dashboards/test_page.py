@@ -53,7 +53,7 @@ def test_one_deal_is_shown_filtered_and_told_in_both_languages(page: Page, tmp_p
     assert page.text("h2:not([hidden] *)") == "Сделки, которым нужно внимание"
     assert page.run("return document.querySelector('#card-deals td a').href") == "https://crm.example/1"
     assert page.run("return document.documentElement.scrollWidth") <= 390
-    assert page.run("return funnel.csv('deals').split('\\r\\n')[0]").endswith("reasons,url")
+    assert page.run("return funnel.csv('deals').split('\\r\\n')[0]").endswith("pipeline,url")
     assert page.complaints() == []
     assert page.requests() == set()
 

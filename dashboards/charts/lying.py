@@ -34,7 +34,7 @@ def pairs(data: str, colours: dict[str, str]) -> alt.LayerChart:
     base = chart(data, alt.Step(36, **{"for": "position"})).encode(
         y=names(), yOffset=alt.YOffset("kind:N", sort=list(colours)), tooltip="tip:N"
     )
-    x = alt.X("start:Q", title=None, axis=amounts("percent"))
+    x = alt.X("start:Q", title=None, axis=amounts("percent"), scale=alt.Scale(nice=False))
     bar = base.mark_bar(height={"band": 0.85}).encode(x=x, x2="end:Q", color=kinds(colours))
     return layered(bar, *beside(base))
 

@@ -9,7 +9,7 @@ cards.funnel_steps = {
     const last = rows.at(-1);
     return last ? [...rows, {stage: last.to_stage, entered: last.reached, closes: true}] : [];
   },
-  draw: rows => rows.map(r => bar(r, formats.stage(r.stage), r.entered, r.closes ? formats.count(r.entered) : t('step_text', {n: formats.count(r.entered), rate: interval(r)}))),
+  draw: rows => rows.map(r => bar(r, formats.stage(r.stage), r.entered, r.closes ? formats.count(r.entered) : innerWidth < 600 ? `${formats.count(r.entered)} · ${formats.percent(r.rate)}` : t('step_text', {n: formats.count(r.entered), rate: interval(r)}))),
   note: () => pipelineNote(recent(table('steps'))),
 };
 cards.funnel_cohorts = {

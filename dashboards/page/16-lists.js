@@ -6,7 +6,7 @@ cards.deals = {
   rows: () => mine(table('deals')), note: rows => cutNote('deals', rows),
 };
 cards.leads = {
-  uses: 'leads', columns: ['rank', 'lead', 'source', 'owner', 'lifecycle', 'days', 'chance', 'alike', 'reasons'],
+  uses: 'leads', columns: ['rank', 'lead', 'chance', 'reasons', 'days', 'source', 'owner', 'lifecycle', 'alike'],
   rows: () => mine(table('leads')).map(r => ({...r, reasons: r.drivers})), note: rows => cutNote('leads', rows),
 };
 cards.sources = {

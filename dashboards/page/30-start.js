@@ -28,6 +28,7 @@ async function update() {
   document.documentElement.dataset.theme = state.theme === 'auto' ? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light') : state.theme;
   document.querySelectorAll('main > section').forEach(s => { s.hidden = s.id !== 'page-' + state.page; });
   document.querySelectorAll('nav a').forEach(a => { a.href = address({page: a.dataset.page}); a.dataset.page === state.page ? a.setAttribute('aria-current', 'page') : a.removeAttribute('aria-current'); });
+  const here = document.querySelector('nav [aria-current]'); here.parentElement.scrollLeft = here.offsetLeft - 60;
   document.getElementById('clear').hidden = !isFiltered();
   for (const select of document.querySelectorAll('select[data-control]')) select.value = state[select.dataset.control];
   if (state.page === 'now') fillTiles();

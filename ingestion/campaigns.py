@@ -5,7 +5,7 @@ A vendor's module gives an Api: its client, its accounts, and a part (restated.p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -49,6 +49,25 @@ class Api:
             return refreshed(words, self.source, base, path, form)
 
         return login
+
+    def pages_of(
+        self, stream: str, records: str, ask: Callable[[str], Json], following: Callable[[Json], str]
+    ) -> Iterator[Json]:
+        """Records of a list, in the order of its pages. `ask`: a page by its token ("" the first).
+
+        `following`: the next one's token, "" after the last (an empty page need not be it). Errors: CorruptResponse for
+        a circle.
+        """
+        token = ""
+        while True:
+            page = ask(token)
+            yield from page.get(records) or []
+            after = following(page)
+            if not after:
+                return
+            if after == token:
+                raise CorruptResponse(self.source, stream, "paging goes in a circle")
+            token = after
 
     def parts(self) -> Mapping[str, Part]:
         """{stream: how it is read}."""

@@ -20,7 +20,7 @@ import requests
 
 from ingestion import campaigns
 from ingestion.bearer import Bearer, Words
-from ingestion.errors import CorruptResponse, SourceError
+from ingestion.errors import SourceError
 from ingestion.settings import Connection
 from ingestion.stream import Credential, Json, Stream
 
@@ -63,17 +63,16 @@ class Api(campaigns.Api):
         yield str(told.get("portalId")), f"{told.get('companyCurrency')}, {told.get('timeZone')}"
 
     def pages(self, stream: str, path: str, params: Mapping[str, Any]) -> Iterator[Json]:
-        """Records of a list. Errors: CorruptResponse for a circle."""
-        after = ""
-        while True:
-            page = self.client.get(stream, path, {**params, **({"after": after} if after else {})})
-            yield from page.get("results") or []
-            following = str(((page.get("paging") or {}).get("next") or {}).get("after") or "")
-            if not following:
-                return
-            if following == after:
-                raise CorruptResponse(self.source, stream, "paging goes in a circle")
-            after = following
+        """Records of a list."""
+
+        def ask(token: str) -> Json:
+            found: Json = self.client.get(stream, path, {**params, **({"after": token} if token else {})})
+            return found
+
+        def following(page: Json) -> str:
+            return str(((page.get("paging") or {}).get("next") or {}).get("after") or "")
+
+        return self.pages_of(stream, "results", ask, following)
 
     def emails(self) -> Iterator[Json]:
         """E-mails that were sent; counters move without moving a date, so that all are read."""

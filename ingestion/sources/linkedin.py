@@ -17,7 +17,7 @@ import requests
 
 from ingestion import campaigns
 from ingestion.bearer import Bearer, Words
-from ingestion.errors import CorruptResponse, SourceError
+from ingestion.errors import SourceError
 from ingestion.settings import Connection
 from ingestion.stream import Credential, Json
 
@@ -80,17 +80,17 @@ class Api(campaigns.Api):
         }
 
     def searched(self, stream: str, path: str) -> Iterator[Json]:
-        """Records of a search, page by page. Errors: CorruptResponse for a circle."""
-        token = ""
-        while True:
-            answer = self.client.get(stream, f"{path}?q=search&pageSize=500{f'&pageToken={token}' if token else ''}")
-            yield from answer.get("elements") or []
-            following = str((answer.get("metadata") or {}).get("nextPageToken") or "")
-            if not following:
-                return
-            if following == token:
-                raise CorruptResponse(self.source, stream, "paging goes in a circle")
-            token = following
+        """Records of a search."""
+
+        def ask(token: str) -> Json:
+            found: Json = self.client.get(
+                stream, f"{path}?q=search&pageSize=500{f'&pageToken={token}' if token else ''}"
+            )
+            return found
+
+        return self.pages_of(
+            stream, "elements", ask, lambda page: str((page.get("metadata") or {}).get("nextPageToken") or "")
+        )
 
     def accounts(self, stream: str) -> list[Json]:
         """The accounts that are named, or all that the user may read; asked once."""

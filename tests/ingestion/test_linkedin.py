@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from ingestion.errors import RateLimited, SourceError
+from ingestion.errors import CorruptResponse, RateLimited, SourceError
 from ingestion.redaction import person_hash
 from ingestion.sandbox.serve import Sandbox
 from ingestion.sandbox.world import World
@@ -51,6 +51,14 @@ def test_as_many_elements_as_fit_are_not_believed(place: Place, monkeypatch: pyt
         monkeypatch.setattr(linkedin, "MOST", 1)
         with pytest.raises(SourceError, match="more campaigns than LinkedIn answers with"):
             list(asked.analytics("5070001", last - timedelta(days=2), last))
+
+
+def test_pages_that_go_in_a_circle_are_no_answer(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {"elements": [{"id": 1}], "metadata": {"nextPageToken": "same"}}
+    monkeypatch.setattr(place.stand_in, "_data", lambda asked: (200, told))
+    asked = api(place)
+    with asked.client, pytest.raises(CorruptResponse, match="circle"):
+        asked.accounts("campaigns")
 
 
 def test_brackets_go_out_as_they_are() -> None:

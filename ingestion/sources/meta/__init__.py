@@ -20,8 +20,9 @@ import requests
 from ingestion import campaigns
 from ingestion.bearer import Bearer, Kind, Words, refused
 from ingestion.client import Transient
-from ingestion.errors import CorruptResponse, SourceError
+from ingestion.errors import SourceError
 from ingestion.settings import Connection, Secret
+from ingestion.sources.meta.usage import regained_after, used_percent
 from ingestion.stream import Credential, Json
 
 BASE_URL = "https://graph.facebook.com/v26.0"
@@ -106,18 +107,17 @@ class Api(campaigns.Api):
         return self.client.call(stream, method, path, params=params, ok=ANY, read_answer=read)
 
     def pages(self, stream: str, path: str, params: Mapping[str, Any]) -> Iterator[Json]:
-        """Records of a list. An empty page with a next one is not the last. Errors: CorruptResponse for a circle."""
-        after: str | None = None
-        while True:
-            answer = self.ask(stream, "GET", path, {**params, **({"after": after} if after else {})})
-            yield from answer.get("data") or []
-            paging = answer.get("paging") or {}
-            following = (paging.get("cursors") or {}).get("after")
-            if not paging.get("next"):
-                return
-            if not following or following == after:
-                raise CorruptResponse(self.source, stream, "paging goes in a circle")
-            after = following
+        """Records of a list."""
+
+        def following(page: Json) -> str:
+            paging = page.get("paging") or {}
+            return str((paging.get("cursors") or {}).get("after") or "") if paging.get("next") else ""
+
+        def ask(token: str) -> Json:
+            found: Json = self.ask(stream, "GET", path, {**params, **({"after": token} if token else {})})
+            return found
+
+        return self.pages_of(stream, "data", ask, following)
 
     def accounts(self, stream: str) -> list[Json]:
         """The accounts that are named, or all that the token may read; asked once."""
@@ -232,30 +232,6 @@ def kind_of(code: int) -> Kind:
     if code in CREDENTIAL:
         return "credentials"
     return "permission" if code in PERMISSION else "spent" if code in THROTTLE else "other"
-
-
-def _usages(headers: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
-    for name in ("X-Business-Use-Case-Usage", "X-Ad-Account-Usage", "x-fb-ads-insights-throttle"):
-        try:
-            told = json.loads(headers.get(name) or "{}")
-        except ValueError:
-            continue
-        yield from [told, *(v[0] for v in told.values() if isinstance(v, list) and v)]
-
-
-def used_percent(headers: Mapping[str, str]) -> float | None:
-    """The most that is used of any allowance, in per cent; None where nothing is said."""
-    names = ("call_count", "total_cputime", "total_time", "acc_id_util_pct", "app_id_util_pct")
-    told = [usage[name] for usage in _usages(headers) for name in names if isinstance(usage.get(name), int | float)]
-    return float(max(told)) if told else None
-
-
-def regained_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds until access is regained, as far as the headers say."""
-    minutes = [
-        u["estimated_time_to_regain_access"] for u in _usages(headers) if u.get("estimated_time_to_regain_access")
-    ]
-    return 60.0 * max(minutes) if minutes else None
 
 
 VENDOR = campaigns.vendor(

@@ -38,8 +38,8 @@ demo: $(STAMP) ## a whole run against the local stand-in, with its proof; SOURCE
 test: $(STAMP) ## the test suite, on two cores (about eight minutes)
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-test-bi: $(STAMP) ## the page in a real browser, in full (Chromium; FUNNEL_BI=<a publication> saves the demo run)
-	@FUNNEL_BI=$${FUNNEL_BI:-demo} $(BIN)/python -m pytest -n0 tests/dashboards
+test-bi: $(STAMP) ## the page in a real browser, older DuckDB clients, Postgres (FUNNEL_BI=<a publication> saves the demo run)
+	@FUNNEL_BI=$${FUNNEL_BI:-demo} $(BIN)/python -m pytest -n0 tests/dashboards tests/bi
 
 soak: $(STAMP) ## longer tests (hours): kills at many instants, days of life
 	@FUNNEL_SOAK=1 $(BIN)/python -m pytest tests/soak

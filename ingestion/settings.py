@@ -56,6 +56,8 @@ class Settings:
     alert_webhook: Secret | None = None
     digest_webhook: Secret | None = None
     heartbeat_url: Secret | None = None
+    postgres_url: Secret | None = None
+    """Where publications go as well (orchestration/postgres.py)."""
 
     @property
     def references(self) -> frozenset[str]:
@@ -104,6 +106,7 @@ def load_settings(env: Mapping[str, str] | None = None, home: Path | None = None
         alert_webhook=_url(given, "FUNNEL_ALERT_WEBHOOK"),
         digest_webhook=_url(given, "FUNNEL_DIGEST_WEBHOOK"),
         heartbeat_url=_url(given, "FUNNEL_HEARTBEAT_URL"),
+        postgres_url=Secret(address) if (address := _secret(given, "FUNNEL_POSTGRES_URL")) else None,
     )
 
 

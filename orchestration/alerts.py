@@ -181,7 +181,13 @@ def payload(origin: Origin, alert: Alert, *, resolved: bool = False) -> dict[str
 
 def scrubbed(message: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """The message without any secret we know of and without anything that looks like an e-mail address."""
-    known = [settings.pii_key, settings.alert_webhook, settings.digest_webhook, settings.heartbeat_url]
+    known = [
+        settings.pii_key,
+        settings.alert_webhook,
+        settings.digest_webhook,
+        settings.heartbeat_url,
+        settings.postgres_url,
+    ]
     known += [secret for connection in settings.connections for secret in connection.credentials.values()]
 
     def clean(value: Any) -> Any:

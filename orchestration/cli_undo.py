@@ -18,6 +18,7 @@ def register(commands: Any, add: Add) -> None:
                    "funnel rollback\n  funnel rollback 20260401T050312Z-1a2b3c4d --why 'amounts doubled'")  # fmt: skip
     rollback.add_argument("publication", nargs="?", metavar="ID", help="default: the one published before the current")
     rollback.add_argument("--why", default="", metavar="TEXT", help="shown by `funnel status` while publishing is held")
+    add(commands, "send", _send, "bring the current publication to Postgres (FUNNEL_POSTGRES_URL)", "funnel send")
     add(commands, "release", _release, "let runs publish again after a rollback", "funnel release && funnel run")
 
     diff = add(commands, "diff", _diff, "which rows and figures differ between two publications, or before publishing",
@@ -48,7 +49,25 @@ def register(commands: Any, add: Add) -> None:
 def _rollback(options: argparse.Namespace) -> int:
     from orchestration.rollback import rollback
 
-    return _answer(rollback(_home(), options.publication, options.why), options.json)
+    done = _answer(rollback(_home(), options.publication, options.why), options.json)
+    _send(argparse.Namespace(json=False, quiet=True))
+    return done
+
+
+def _send(options: argparse.Namespace) -> int:
+    """Exit 2 where there is no such place, 1 where it failed (then the error says what stands there)."""
+    from orchestration import postgres, shape
+    from orchestration.errors import WrongUse
+
+    settings = shape.load()
+    sent = postgres.send_current(settings)
+    if getattr(options, "quiet", False):
+        return 0
+    if sent == "off":
+        missing = "FUNNEL_POSTGRES_URL is not set" if settings.postgres_url is None else "nothing is published yet"
+        raise WrongUse(f"There is nothing to send: {missing}.")
+    message = {"sent": "Postgres has the current publication.", "unchanged": "Postgres had it already."}[sent]
+    return _answer({"outcome": sent, "message": message}, options.json)
 
 
 def _release(options: argparse.Namespace) -> int:

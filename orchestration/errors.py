@@ -97,6 +97,13 @@ class PublicationDamaged(WrongUse):
 
 
 @dataclass(eq=False)
+class TargetFailed(FunnelError):
+    """A further place for publications does not have the newest one."""
+
+    runbook: str = "postgres-behind"
+
+
+@dataclass(eq=False)
 class AuditRefused(FunnelError):
     """A check refused the new tables; they are not published."""
 

@@ -26,6 +26,7 @@ PAGES = {
     "vintage-damaged": "a frozen vintage or the list of them is not what was frozen",
     "forgetting-unfinished": "a person is half forgotten, or landing is not whole enough to forget",
     "build-failed": "a model could not be built",
+    "postgres-behind": "Postgres does not have the newest publication",
     "home-from-another-release": "FUNNEL_HOME was made by another release",
 }
 BY_ERROR: dict[type[BaseException], str] = {  # the first that fits

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from ingestion.errors import AuthError, MissingScope
 from ingestion.settings import Settings, load_alert_settings
-from orchestration import digest, freshness, runbooks
-from orchestration.alerts import Alert, Book, Origin, settle
+from orchestration import digest, freshness, postgres, runbooks
+from orchestration.alerts import Alert, Book, Origin, raise_alert, settle
 from orchestration.errors import (
     PARTIAL,
     PUBLISHED,
@@ -24,6 +24,7 @@ from orchestration.errors import (
     OtherRelease,
     RunLocked,
     WrongUse,
+    explain,
 )
 from orchestration.home import Home, read_json
 from orchestration.schema_signals import raise_stage_changes, schema_alerts, stage_alerts
@@ -42,6 +43,8 @@ LOCK_HELD_TOO_LONG = 3.0
 
 def after(session: Session, outcome: Outcome) -> None:
     """Tell of what the run met and of what is over; note how far the sources came; beat where the run was good."""
+    if outcome.code in GOOD:
+        _send(session)
     try:
         _tell(session, outcome)
     except Exception:
@@ -50,6 +53,20 @@ def after(session: Session, outcome: Outcome) -> None:
         digest.send_due(session.settings)
     if outcome.code in GOOD and session.settings.heartbeat_url:
         beat(session.settings.heartbeat_url)
+
+
+def _send(session: Session) -> None:
+    """Bring the publication to where it is wanted as well; that it could not be is an alert, no failure."""
+    try:
+        sent = postgres.send_current(session.settings)
+        if sent != "off":
+            logger.info("postgres: %s", sent)
+    except Exception as error:
+        logger.exception("the publication could not be sent to Postgres")
+        said = str(explain(error))
+        raise_alert(
+            session, "postgres_behind", "Postgres does not have the newest publication", said, runbook="postgres-behind"
+        )
 
 
 def _tell(session: Session, outcome: Outcome) -> None:

@@ -51,7 +51,8 @@ cards.now_trend = {
   rows() {
     const found = totals(recent(table('sales')), 'month', 'won_amount', 'won', 'lost', 'created'), at = new Map(found.map(r => [r.month, r]));
     if (!found.length) return [];
-    return monthList().map(month => { const r = at.get(month) ?? {month, won_amount: 0, won: 0, lost: 0, created: 0}; return {...r, ...wilson(r.won, r.won + r.lost)}; });
+    const began = table('sales').reduce((first, r) => r.month < first ? r.month : first, '9');
+    return monthList().filter(month => month >= began).map(month => { const r = at.get(month) ?? {month, won_amount: 0, won: 0, lost: 0, created: 0}; return {...r, ...wilson(r.won, r.won + r.lost)}; });
   },
   draw: rows => rows.map(r => ({of: r, month: r.month, value: r.won_amount, text: rows.length <= 12 && innerWidth > 700 ? formats.money(r.won_amount) : '', kind: r.month === clock.month ? 'running' : 'complete'})),
 };

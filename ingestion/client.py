@@ -32,9 +32,9 @@ BACKOFF = wait_exponential_jitter(initial=1, max=60, jitter=1)
 class Transient(Exception):
     """Worth another try; `wait` seconds is what the server asked for, if it did."""
 
-    def __init__(self, reason: str, wait: float | None = None) -> None:
+    def __init__(self, reason: str, wait: float | None = None, throttled: requests.Response | None = None) -> None:
         super().__init__(reason)
-        self.wait = wait
+        self.wait, self.throttled = wait, throttled
 
 
 class Dialect(Protocol):
@@ -65,6 +65,13 @@ class Renewing(Dialect, Protocol):
     def renew(self, response: requests.Response) -> bool:
         """A final answer came: True where it says that the session has ended and there is a new one by now (made here,
         or by another thread meanwhile): then the request is sent once more. Errors: what logging in raises."""
+
+
+class Patient(Dialect, Protocol):
+    """A dialect of a vendor whose 429 does not tell a burst from a day's end: so many in a row are the latter, and the
+    last one is what `refusal` makes an error of."""
+
+    patience: int
 
 
 @dataclass
@@ -160,7 +167,9 @@ class Client:
         url = redacted(self.base_url + path)
 
         def failed(state: RetryCallState) -> Any:
-            cause = state.outcome.exception() if state.outcome else None
+            cause = _cause(state)
+            if (refused := getattr(cause, "throttled", None)) is not None and hasattr(self.dialect, "patience"):
+                raise self.dialect.refusal(refused, self.source, stream, url)
             if not self._answered:
                 self._refused = Unreachable(
                     self.source, stream, f"nothing answers there ({cause})", url=url,
@@ -176,7 +185,7 @@ class Client:
             self.counts(stream).retries += 1
 
         retrying = Retrying(
-            stop=lambda state: stop_after_attempt(TRIES if self._answered else TRIES_UNTIL_FIRST_ANSWER)(state),
+            stop=lambda state: stop_after_attempt(self._tries(_cause(state)))(state),
             wait=_wait,
             retry=retry_if_exception_type(Transient),
             before_sleep=count,
@@ -189,6 +198,11 @@ class Client:
         return retrying(
             self._once, stream, request, check, ok, read_answer or (lambda response: read(response.content)), url
         )
+
+    def _tries(self, cause: BaseException | None) -> int:
+        if getattr(cause, "throttled", None) is not None:
+            return int(getattr(self.dialect, "patience", TRIES))
+        return TRIES if self._answered else TRIES_UNTIL_FIRST_ANSWER
 
     def _once(
         self, stream: str, request: Request, check: Any, ok: frozenset[int], read: Callable[[Any], Any], url: str
@@ -242,11 +256,12 @@ class Client:
     def _problem(self, response: requests.Response, stream: str, allowance: str, url: str) -> Exception:
         if response.status_code in RETRY_STATUS:
             wait = self.dialect.wait_asked(response)
+            throttled = response if response.status_code == 429 else None
             if wait is None:
-                return Transient(f"HTTP {response.status_code}")
+                return Transient(f"HTTP {response.status_code}", throttled=throttled)
             if wait != float("inf"):
                 self.pacer.hold(allowance, wait)
-                return Transient(f"HTTP {response.status_code}", wait)
+                return Transient(f"HTTP {response.status_code}", wait, throttled)
         refusal = self.dialect.refusal(response, self.source, stream, url)
         if isinstance(refusal, AuthError):
             self._refused = refusal
@@ -255,10 +270,14 @@ class Client:
 
 def _wait(state: RetryCallState) -> float:
     """The server's own wait (the pacer holds it for all threads), else exponential with jitter, at most 60 s."""
-    cause = state.outcome.exception() if state.outcome else None
+    cause = _cause(state)
     if isinstance(cause, Transient) and cause.wait is not None:
         return 0.0
     return float(BACKOFF(state))
+
+
+def _cause(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
 
 
 def _not_there(error: requests.RequestException) -> bool:

@@ -6,6 +6,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import orjson
 
 from ingestion.client import Client
-from ingestion.errors import MissingScope, SourceError
+from ingestion.errors import MissingScope, RateLimited, SourceError
 from ingestion.landing import WindowWriter
 from ingestion.redaction import redact
 from ingestion.stream import Json, Pull, StreamReport, Vendor
@@ -29,7 +30,23 @@ class Units:
         self.vendor, self.pull, self.client = vendor, pull, client
         self.source = pull.connection.name
         self.reports = {s.name: StreamReport(self.source, vendor.name, s.name) for s in vendor.streams}
+        self.spent: SourceError | None = None
+        """The vendor's allowance ran out: nothing further is asked."""
         self._lock = threading.Lock()
+
+    def unless_spent(self, stream: str, unit: Callable[[], None]) -> None:
+        """As `guarded`, where the day's allowance is not used up yet; the first unit to hear so stops the others."""
+        if self.spent is None:
+            self.guarded(stream, unit)
+            if isinstance(error := self.reports[stream].error, RateLimited):
+                self.spent = error
+        else:
+            self.reports[stream].error = RateLimited(self.source, stream, self.spent.message, self.spent.guidance)
+
+    def side_by_side(self, units: Mapping[str, Callable[[], None]], threads: int) -> None:
+        """{stream: unit}, several at a time, while the allowance lasts."""
+        with ThreadPoolExecutor(threads, thread_name_prefix=f"extract-{self.source}") as pool:
+            list(pool.map(lambda unit: self.unless_spent(*unit), units.items()))
 
     def guarded(self, stream: str, unit: Callable[[], None]) -> None:
         """A unit's failure is its stream's; a missing optional scope is a warning."""
@@ -78,6 +95,24 @@ class Units:
             report.window_id, report.kind = window.window_id, window.kind
             report.rows += window.rows
             report.from_at, report.to_at = window.from_at, window.to_at
+
+    def land_absences(
+        self, stack: ExitStack, name: str, ids: Iterable[str], kind: str, started: float, began: datetime | None
+    ) -> None:
+        """Records of the object `name` that vanished, dated by `absent_by`; no window where there are none."""
+        if not (gone := sorted(ids)):
+            return
+        writer = self.write(stack, "absences", kind)
+        noticed = absent_by(began, self.pull.as_of).isoformat()
+        for id in gone:
+            writer.write({"id": f"{name}:{id}", "object": name, "object_id": id, "absent_by": noticed})
+        self.commit(writer, started)
+
+    def land_count(self, stack: ExitStack, name: str, started: float, **count: int | None) -> None:
+        """The source's own count of the object `name`: live, archived, bracket_low, bracket_high; null: not asked."""
+        writer = self.write(stack, "source_counts", "full")
+        writer.write({"id": name, "object": name, **count, "counted_at": datetime.now(UTC).isoformat()})
+        self.commit(writer, started)
 
     def land_whole(self, stream: str, records: Iterable[Json], details: Mapping[str, Any] | None = None) -> None:
         """A small stream that is read whole at every sync."""

@@ -35,19 +35,20 @@ WRONG = {
     "history_tied": "with several events in one millisecond", "reopened": "reopened",
     "retired_stage": "in stages that are gone",
 }  # fmt: skip
+_STAGE = "replace(split_part({}, ':', 3), '%3A', ':')"
 WRITTEN = {
     "deals": (
         "dim_deals",
         """deal_id, stage, pipeline_id, amount, owner_id, outcome, is_deleted,
            date_trunc('second', created_at::timestamptz)""",
-        """split_part(deal_key, ':', 2), split_part(stage_key, ':', 3), split_part(pipeline_key, ':', 2),
+        f"""split_part(deal_key, ':', 2), {_STAGE.format("stage_key")}, split_part(pipeline_key, ':', 2),
            cast(amount as varchar), split_part(owner_key, ':', 2), outcome, is_deleted,
            date_trunc('second', created_at)""",
     ),
     "transitions": (
         "fct_stage_transitions",
         "deal_id, stage, date_trunc('second', entered_at::timestamptz)",
-        "split_part(deal_key, ':', 2), split_part(to_stage_key, ':', 3), date_trunc('second', entered_at)",
+        f"split_part(deal_key, ':', 2), {_STAGE.format('to_stage_key')}, date_trunc('second', entered_at)",
     ),
 }
 """What a CRM tells that dates a change by its writing: (mart, columns of the truth, of the mart)."""

@@ -27,7 +27,8 @@ KINDS = {
     "html_200": "status 200 and an HTML page", "same_cursor": "paging that never ends: the same `after` again",
     "shift_page": "the world changes before this answer: `action` (modify, archive, restore, purge) on record `id` of "
     "`object`, or (no id) modify/archive the live record at `position` (default 0) of the id order",
-    "401": "token expired", "403_scope": "missing `scope`", "slow": "answers after `seconds` (default 2)",
+    "401": "token expired", "403_scope": "missing `scope`",
+    "200_error": "an error inside a 200, where the vendor does so", "slow": "answers after `seconds` (default 2)",
 }  # fmt: skip
 _HTML = "<html><head><title>502 Bad Gateway</title></head><body><center>cloudflare</center></body></html>"
 IN_A_ROW = 3

@@ -9,8 +9,9 @@ from typing import Any
 
 from ingestion.sandbox.behaviour import UNIT
 from ingestion.sandbox.model import instant
+from ingestion.sandbox.moments import second
 from ingestion.sandbox.salesforce_deals import Row, day
-from ingestion.sandbox.salesforce_ids import MASTER, record_types, second, sf_id, stage_names
+from ingestion.sandbox.salesforce_ids import MASTER, record_types, sf_id, stage_names
 from ingestion.sandbox.salesforce_people import STATUSES
 from ingestion.sandbox.world import World
 

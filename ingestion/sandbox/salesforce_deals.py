@@ -1,7 +1,6 @@
 """Opportunities of the world with their two histories, as rows of Salesforce's objects (values, not yet text).
 
-Salesforce holds the value in force and dates every change by when it was written: what HubSpot's history calls `since`
-does not exist. A forgotten stay entered into the past changes nothing in force, so no row tells of it.
+Every change is dated by when it was written (moments.py).
 """
 
 from __future__ import annotations
@@ -9,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from itertools import groupby, pairwise
+from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from ingestion.sandbox import custom
-from ingestion.sandbox.model import DAY, Change, Record, Status, status
-from ingestion.sandbox.salesforce_ids import record_types, second, sf_id, stage_names
+from ingestion.sandbox.model import DAY, Record, Status, status
+from ingestion.sandbox.moments import State, cents, decimal, second, states
+from ingestion.sandbox.salesforce_ids import record_types, sf_id, stage_names
 from ingestion.sandbox.world import World
 
 Row = dict[str, Any]
@@ -145,23 +145,10 @@ class Deals:
     # ---- one record
     def moments(self, record: Record) -> list[Moment]:
         """Its states in order of writing, one an instant at which anything of the record was written."""
-        held: dict[str, Change] = {}
-        close: Change | None = None
-        found: list[Moment] = []
-        for at, changes in groupby(record.upto(self.world.now), key=lambda change: change.at):
-            by = 0
-            for change in changes:
-                by = change.by
-                known = held.get(change.name)
-                if known is None or change.since >= known.since:
-                    held[change.name] = change
-                if change.name == "closedate" and change.value and (close is None or change.since >= close.since):
-                    close = change
-            found.append(Moment(at, by, self._values(record, held, close)))
-        return found
+        return [Moment(state.at, state.by, self._values(record, state)) for state in states(record, self.world.now)]
 
-    def _values(self, record: Record, held: dict[str, Change], close: Change | None) -> Row:
-        values = {name: change.value for name, change in held.items()}
+    def _values(self, record: Record, state: State) -> Row:
+        values = state.values
         place = self.world.catalog.deal_stages.get(values.get("dealstage", ""))
         outcome = place[1].outcome if place else "open"
         probability = Decimal(place[1].probability) * 100 if place else Decimal(0)
@@ -175,7 +162,7 @@ class Deals:
             "CurrencyIsoCode": values.get("deal_currency_code") or self.world.home_currency,
             "Probability": probability.normalize(),
             "ExpectedRevenue": None if amount is None else cents(amount * probability / 100),
-            "CloseDate": close.value[:10] if close else day(record.born + CLOSES_AFTER),
+            "CloseDate": state.close[:10] if state.close else day(record.born + CLOSES_AFTER),
             "ForecastCategory": {"won": "Closed", "lost": "Omitted"}.get(outcome, stated),
             "IsClosed": outcome != "open",
             "IsWon": outcome == "won",
@@ -212,18 +199,6 @@ def account_of(world: World, record: Record, now: int) -> tuple[str | None, list
 def in_bin(found: Status, now: int, bin_ms: int | None) -> bool:
     """Whether a record is still to be had: live, or deleted less than `bin_ms` ago (None: for as long as it is)."""
     return found.kind == "live" or bin_ms is None or now - found.since < bin_ms
-
-
-def decimal(text: str | None) -> Decimal | None:
-    """The amount in cents' precision, or none where the world's text is no number."""
-    try:
-        return cents(Decimal(text)) if text else None
-    except InvalidOperation:
-        return None
-
-
-def cents(value: Decimal) -> Decimal:
-    return value.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
 def day(at: int) -> str:

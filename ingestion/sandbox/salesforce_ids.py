@@ -6,7 +6,6 @@ Shared by the wire's shapes and by the truth: what a thing is called is agreed, 
 from __future__ import annotations
 
 from ingestion.sandbox.catalog import Catalog
-from ingestion.sandbox.model import SECOND
 
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
@@ -47,11 +46,6 @@ def _base62(number: int, width: int) -> str:
     if len(text) > width:
         raise ValueError(f"{text} does not fit {width} digits")
     return text.rjust(width, "0")
-
-
-def second(at: int) -> int:
-    """Salesforce keeps whole seconds: an instant (ms) as it shows it."""
-    return at - at % SECOND
 
 
 def stage_names(catalog: Catalog) -> dict[str, str]:

@@ -12,8 +12,9 @@ from itertools import groupby, pairwise
 from typing import Any
 
 from ingestion.sandbox.model import Change, Record, Status, status
+from ingestion.sandbox.moments import second
 from ingestion.sandbox.salesforce_deals import Deals, Row, account_of, campaign_of, day, in_bin
-from ingestion.sandbox.salesforce_ids import second, sf_id
+from ingestion.sandbox.salesforce_ids import sf_id
 
 STATUSES = ("Open", "Working", "Nurturing", "Qualified", "Converted")
 _OF_LIFECYCLE = {

@@ -5,16 +5,15 @@ Facts: developer.salesforce.com, "Query", "QueryAll", "Query More Results", "Des
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
 from ingestion.client import Client
 from ingestion.errors import CorruptResponse, MissingScope
+from ingestion.exact import exact_json
 from ingestion.settings import Connection, Secret
 from ingestion.sources.salesforce import bulk
 from ingestion.sources.salesforce.dialect import TOKEN_PATH, Refused, SalesforceDialect
@@ -71,7 +70,7 @@ class Api:
 
     def now(self) -> datetime:
         """The server's clock at its last answer."""
-        return self.dialect.clock or datetime.now(UTC)
+        return self.dialect.now()
 
     def describe(self, spec: ObjectSpec) -> Json:
         """Fields and record types of an object. Errors: MissingScope where it cannot be seen."""
@@ -177,7 +176,7 @@ class Api:
             path, asked = _path(spec, spec.has_deleted), set[str]()
             try:
                 while True:
-                    answer = self.client.get(spec.stream, path, params, read=_records, check=_has("records"))
+                    answer = self.client.get(spec.stream, path, params, read=exact_json, check=_has("records"))
                     for record in answer["records"]:
                         row = _flat(record)
                         if row["Id"] in ties and literal(row.get(spec.cursor or "")) == last:
@@ -241,11 +240,6 @@ def _path(spec: ObjectSpec, deleted: bool) -> str:
 
 def _has(name: str) -> Callable[[Any], str | None]:
     return lambda told: None if isinstance(told, dict) and name in told else f"an answer without {name}"
-
-
-def _records(body: bytes) -> Any:
-    """JSON in which numbers with a fraction stay texts: as doubles they could lose cents."""
-    return json.loads(body, parse_float=lambda text: f"{Decimal(text):f}")
 
 
 def _flat(record: Json) -> Json:

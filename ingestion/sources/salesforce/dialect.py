@@ -11,11 +11,11 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
 
+from ingestion.dialects import PlainDialect, date_of, variables
 from ingestion.errors import AuthError, MissingScope, RateLimited, SourceError
 from ingestion.settings import Secret
 
@@ -32,7 +32,7 @@ class Refused(SourceError):
 
 
 @dataclass
-class SalesforceDialect:
+class SalesforceDialect(PlainDialect):
     """client.Renewing of Salesforce. `login` gets a new token, from the client credentials."""
 
     rates: Mapping[str, tuple[int, float]] = field(default_factory=lambda: {"api": (100, 1.0)})
@@ -40,26 +40,16 @@ class SalesforceDialect:
     token: Secret | None = None
     used: tuple[int, int] | None = None
     """Daily API requests of the org: (used, allowed), as the last answer told them."""
-    clock: datetime | None = None
-    """When the last answer was made, by the server."""
     _renewing: threading.Lock = field(default_factory=threading.Lock)
 
     def headers(self) -> Mapping[str, str]:
         return {"Authorization": f"Bearer {self.token.reveal()}"} if self.token else {}
 
-    def pace(self, method: str, path: str) -> str:
-        return "api"
-
     def announced(self, headers: Mapping[str, str]) -> tuple[str, int, float] | None:
         """No rate is ever announced; the day's use is kept, and the server's clock."""
         if match := re.match(r"api-usage=(\d+)/(\d+)", headers.get("Sforce-Limit-Info", "")):
             self.used = int(match[1]), int(match[2])
-        self.clock = _date(headers) or self.clock
-        return None
-
-    def wait_asked(self, response: requests.Response) -> float | None:
-        asked = response.headers.get("Retry-After", "")
-        return float(asked) if asked.isdigit() else None
+        return super().announced(headers)
 
     def renew(self, response: requests.Response) -> bool:
         """One login for all threads whose session ended. A new one that is refused too is an AuthError."""
@@ -74,13 +64,13 @@ class SalesforceDialect:
     def refusal(self, response: requests.Response, source: str, stream: str, url: str) -> SourceError:
         code, known = error_code(response), {"source": source, "stream": stream, "url": url}
         if response.status_code == 401 or response.url.endswith(TOKEN_PATH):
-            names = ", ".join(_variables(source))
+            names = variables("salesforce", source, "INSTANCE_URL", "CLIENT_ID", "CLIENT_SECRET")
             return AuthError(
                 message=f"Salesforce refused the login (HTTP {response.status_code}, {code})",
                 guidance=f"Check {names}, and that the app has the client credentials flow and a run-as user.", **known,
             )  # fmt: skip
         if code == "REQUEST_LIMIT_EXCEEDED":
-            back = (_date(response.headers) or datetime.now(UTC)) + timedelta(hours=24)
+            back = (date_of(response.headers) or datetime.now(UTC)) + timedelta(hours=24)
             return RateLimited(
                 message=f"the org's daily allowance of API requests is used up{self._usage()}",
                 guidance="What was complete is landed. It frees up over 24 hours: come back in an hour, by "
@@ -113,15 +103,3 @@ def error_code(response: requests.Response) -> str:
     first = body[0] if isinstance(body, list) and body else body
     found = (first.get("errorCode") or first.get("error")) if isinstance(first, dict) else None
     return str(found) if found and re.fullmatch(r"\w{1,60}", str(found)) else "no code"
-
-
-def _date(headers: Mapping[str, str]) -> datetime | None:
-    try:
-        return parsedate_to_datetime(headers.get("Date", "")).astimezone(UTC)
-    except ValueError:
-        return None
-
-
-def _variables(source: str) -> list[str]:
-    prefix = "SALESFORCE" if source == "salesforce" else f"SALESFORCE__{source.upper()}"
-    return [f"{prefix}_{name}" for name in ("INSTANCE_URL", "CLIENT_ID", "CLIENT_SECRET")]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from ingestion.errors import AuthError, MissingScope, RateLimited, SourceError, Unreachable
+from ingestion.errors import AuthError, MissingScope, RateLimited, Unreachable
+from ingestion.instants import is_due
 from ingestion.redaction import redact
 from ingestion.sources.salesforce.api import Api, Json, my_domain, quoted
 from ingestion.sources.salesforce.dialect import Refused
@@ -26,9 +26,9 @@ from ingestion.sources.salesforce.objects import (
     ObjectSpec,
 )
 from ingestion.sources.salesforce.pull import ObjectPull
-from ingestion.sources.salesforce.state import Followed, State, fingerprint, is_due, is_old
+from ingestion.sources.salesforce.state import Followed, State, fingerprint, is_old
 from ingestion.stream import Pull, StreamReport, Vendor
-from ingestion.units import Units, absent_by
+from ingestion.units import Units
 
 THREADS = 6
 
@@ -40,8 +40,6 @@ class Extraction(Units):
         super().__init__(vendor, pull, api.client)
         self.api = api
         self.state: State = pull.state or State()
-        self.spent: SourceError | None = None
-        """The daily allowance ran out: nothing further is asked."""
 
     def run(self) -> list[StreamReport]:
         """The org first, since it tells whether the login is good; its configuration last: a stage or a user made while
@@ -51,20 +49,11 @@ class Extraction(Units):
             return self.failed(error)
         followed = {spec.stream: self._object_unit(spec) for spec in FOLLOWED}
         whole = {spec.stream: self._whole_unit(spec) for spec in WHOLE} | {"record_types": self._opportunity_schema}
-        with ThreadPoolExecutor(THREADS, thread_name_prefix=f"extract-{self.source}") as pool:
-            for units in (followed, whole):
-                list(pool.map(lambda unit: self._unless_spent(*unit), units.items()))
+        for units in (followed, whole):
+            self.side_by_side(units, THREADS)
         if warning := self.api.dialect.warning():
             self.reports[ORGANIZATION.stream].warnings += (warning,)
         return list(self.reports.values())
-
-    def _unless_spent(self, stream: str, unit: Callable[[], None]) -> None:
-        if self.spent is None:
-            self.guarded(stream, unit)
-            if isinstance(error := self.reports[stream].error, RateLimited):
-                self.spent = error
-        else:
-            self.reports[stream].error = RateLimited(self.source, stream, self.spent.message, self.spent.guidance)
 
     def _organization(self) -> None:
         self.api.login(ORGANIZATION.stream)
@@ -140,8 +129,12 @@ class Extraction(Units):
                 as_of=self.pull.as_of,
             )  # fmt: skip
             pull.run()
-            self._absences(stack, spec, pull, kind, clock)
-            self._counts(stack, spec, pull, clock)
+            self.land_absences(stack, spec.counted_as, pull.absent, kind, clock, pull.began)
+            if count := pull.count:
+                self.land_count(
+                    stack, spec.counted_as, clock, live=count.live, archived=count.deleted, bracket_low=count.low,
+                    bracket_high=count.high,
+                )  # fmt: skip
             self.commit(
                 writer, clock, from_at=past.resume if kind == "incremental" else None, to_at=pull.high,
                 details=pull.details(),
@@ -155,29 +148,6 @@ class Extraction(Units):
         formulas = {field["name"] for field in described["fields"] if field.get("calculated")}
         asked = formulas & self.pull.asked.keys() if spec.stream == OPPORTUNITIES.stream else set()
         return bool(asked) and is_due(past.swept, self.pull.as_of or self.api.now())
-
-    def _absences(self, stack: ExitStack, spec: ObjectSpec, pull: ObjectPull, kind: str, clock: float) -> None:
-        """Records that vanished, dated by `absent_by`."""
-        if not pull.absent:
-            return
-        writer = self.write(stack, "absences", kind)
-        noticed, name = absent_by(pull.began, self.pull.as_of).isoformat(), spec.counted_as
-        for id in pull.absent:
-            writer.write({"id": f"{name}:{id}", "object": name, "object_id": id, "absent_by": noticed})
-        self.commit(writer, clock)
-
-    def _counts(self, stack: ExitStack, spec: ObjectSpec, pull: ObjectPull, clock: float) -> None:
-        if pull.count is None:
-            return
-        writer = self.write(stack, "source_counts", "full")
-        writer.write(
-            {
-                "id": spec.counted_as, "object": spec.counted_as, "live": pull.count.live,
-                "archived": pull.count.deleted, "bracket_low": pull.count.low, "bracket_high": pull.count.high,
-                "counted_at": datetime.now(UTC).isoformat(),
-            }
-        )  # fmt: skip
-        self.commit(writer, clock)
 
     def _noticed(self, spec: ObjectSpec, described: Json, pull: ObjectPull) -> Iterator[str]:
         """What people should hear of an object's extraction, beside errors."""

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from ingestion.instants import is_due, moment
 from ingestion.landing import WindowWriter
 from ingestion.sources.salesforce.api import Api, Json, since
 from ingestion.sources.salesforce.objects import ObjectSpec
-from ingestion.sources.salesforce.state import OVERLAP, Followed, fingerprint, is_due
-from ingestion.sources.salesforce.times import is_true, milliseconds, moment
+from ingestion.sources.salesforce.state import OVERLAP, Followed, fingerprint
+from ingestion.sources.salesforce.times import is_true, milliseconds
 
 
 @dataclass

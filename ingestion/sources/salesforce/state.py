@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from ingestion.instants import moment
 from ingestion.sources.salesforce.objects import FOLLOWED, ObjectSpec
-from ingestion.sources.salesforce.times import milliseconds, moment
+from ingestion.sources.salesforce.times import milliseconds
 from ingestion.stream import Json, StateReader
 
 OVERLAP = timedelta(minutes=10)
 """How far behind a sync's beginning the next one starts: what is written becomes visible some minutes late."""
 SETTLED = timedelta(seconds=2)
 """Dates are whole seconds: a record read within so long of its date may change once more under the same one."""
-SWEEP_EVERY = timedelta(days=7)
 DAY = timedelta(days=1)
 
 
@@ -96,11 +96,6 @@ def _followed(reader: StateReader, spec: ObjectSpec, window: Any, absent: dict[s
 def fingerprint(fields: Sequence[str], where: str) -> str:
     """Changes when something else is asked for, or another field may be seen."""
     return hashlib.sha256("|".join([*sorted(fields), where]).encode()).hexdigest()[:16]
-
-
-def is_due(swept: datetime | None, clock: datetime) -> bool:
-    """Whether the last comparison of all ids is a week old, or there was none."""
-    return swept is None or clock - swept >= SWEEP_EVERY
 
 
 def is_old(state: State, clock: datetime) -> bool:

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
-
-def moment(text: Any) -> datetime | None:
-    """UTC instant of either spelling; None where it is neither."""
-    try:
-        found = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+from ingestion.instants import moment
 
 
 def milliseconds(text: Any) -> int | None:

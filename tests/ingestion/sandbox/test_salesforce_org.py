@@ -14,9 +14,11 @@ import pytest
 import requests
 
 from ingestion.sandbox import salesforce_truth as truth
+from ingestion.sandbox import written_truth
 from ingestion.sandbox.model import iso
+from ingestion.sandbox.moments import second
 from ingestion.sandbox.salesforce import CLIENT_ID, CLIENT_SECRET, DATA
-from ingestion.sandbox.salesforce_ids import MASTER, number_of, second, sf_id, stage_names
+from ingestion.sandbox.salesforce_ids import MASTER, number_of, sf_id, stage_names
 from ingestion.sandbox.serve import SALESFORCE, Sandbox
 from ingestion.sandbox.world import World
 
@@ -141,7 +143,10 @@ def test_deleted_and_merged_opportunities_are_in_query_all_only(org: Org) -> Non
     world, view = org.world, org.world.view("deals")
     rows = {number_of(row["Id"]): row for row in org.ask("SELECT Id, IsDeleted FROM Opportunity", deleted=True)}
     gone = {number for number, row in rows.items() if row["IsDeleted"]}
-    kinds = {record.id: truth.Fate(record, [world.now], None).state(world.now)[0] for record in world.records("deals")}
+    kinds = {
+        record.id: written_truth.Fate(record, [world.now], None).state(world.now)[0]
+        for record in world.records("deals")
+    }
     assert gone == {number for number, kind in kinds.items() if kind == "deleted"} > set(view.archived)
     assert set(rows) - gone == set(view.live)
 

@@ -131,6 +131,13 @@ def test_rules_match_count_and_end(fresh):
     assert "truncated_gzip" in wrong.json()["message"]
 
 
+def test_an_error_inside_a_200_where_the_vendor_does_so(fresh):
+    answer = refused(fresh, "200_error", match="/pipedrive")
+    assert answer.json()["results"]
+    told = fresh.get("/pipedrive/api/v1/users")
+    assert (told.status_code, told.json()["success"], told.json()["data"]) == (200, False, None)
+
+
 def test_every_kind_has_a_test():
     text = Path(__file__).read_text(encoding="utf-8")
     assert [kind for kind in faults.KINDS if f'"{kind}"' not in text] == []

@@ -1,0 +1,2 @@
+-- Organisations are not read.
+{{ no_rows('companies') }}

@@ -1,0 +1,2 @@
+-- Goals are not read.
+{{ no_rows('goal_targets') }}

@@ -1,0 +1,2 @@
+-- Persons have no stages.
+{{ no_rows('lead_stage_events') }}

@@ -1,0 +1,2 @@
+-- Persons have no stages.
+{{ no_rows('lifecycle_stages') }}

@@ -1,0 +1,2 @@
+-- Fields are not listed.
+{{ no_rows('property_listings') }}

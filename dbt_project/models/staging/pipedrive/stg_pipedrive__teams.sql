@@ -1,0 +1,2 @@
+-- Pipedrive's users list names no teams.
+{{ no_rows('teams') }}

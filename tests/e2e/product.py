@@ -23,7 +23,7 @@ from ingestion.sandbox.model import iso
 from ingestion.sandbox.options import TOKEN
 from ingestion.sandbox.world import World
 from orchestration.dbt_build import PROJECT
-from orchestration.demo_figures import TABLES
+from orchestration.demo_proof import TABLES
 
 LONGEST = 300
 PII_KEY = "key-of-the-e2e-tests"

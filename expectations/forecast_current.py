@@ -19,7 +19,14 @@ ASKS = {
 
 
 def rows(frame: pd.DataFrame, facts: Facts) -> pd.DataFrame:
-    return figures.rows(frame, "as_of_date", 0, 9)
+    """As of a month's end, the running month is the one that begins then, a month after the date of the day before."""
+    import pandas as pd
+
+    out = figures.rows(frame, "as_of_date", 0, 9)
+    ends = pd.to_datetime(out["as_of_date"]).dt.is_month_end
+    if (out.loc[ends, "_step"] == 1).all():
+        out.loc[ends, "_step"] = 0.0
+    return out
 
 
 def row_rules(frame: pd.DataFrame, facts: Facts) -> list[Any]:

@@ -276,6 +276,16 @@ def test_a_break_of_the_level_is_no_suspect_where_the_last_months_show_it() -> N
     assert broken(GUARDS["forecast_monthly"], frame, lately, "usual_size") == {}
 
 
+def test_as_of_a_months_end_the_running_month_is_the_one_that_begins_then() -> None:
+    frame, facts = tables()[0]["forecast_current"].copy(), tables()[1]["forecast_current"]
+    found = {}
+    for day in ("2023-11-30", "2023-11-29", "2023-10-31", "2023-12-31"):
+        frame["as_of_date"] = pd.Timestamp(day)
+        found[day] = set(broken(GUARDS["forecast_current"], frame, facts, "target_follows_horizon"))
+    wrong = {"target_follows_horizon"}
+    assert found == {"2023-11-30": set(), "2023-11-29": wrong, "2023-10-31": wrong, "2023-12-31": set()}
+
+
 def test_a_refusal_names_the_rule_its_meaning_and_the_rows() -> None:
     frame, facts = tables()[0]["forecast_current"].copy(), tables()[1]["forecast_current"]
     put("p10", 1e9, segment="t1", component="total")(frame, facts)

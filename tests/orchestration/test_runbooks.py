@@ -13,7 +13,7 @@ import pytest
 
 from ingestion.errors import AuthError, CorruptResponse, LandingError, MissingScope, RateLimited, SourceError
 from ingestion.settings import PROJECT_ROOT, Secret
-from orchestration import chain, status, vintages, webhook
+from orchestration import chain, postgres, status, vintages, webhook
 from orchestration.closing import close
 from orchestration.dbt_build import Node, judge, refused_by
 from orchestration.errors import (
@@ -22,6 +22,7 @@ from orchestration.errors import (
     OtherRelease,
     PublicationDamaged,
     RunLocked,
+    TargetFailed,
     explain,
     nothing_extracted,
 )
@@ -127,6 +128,14 @@ def not_built(folder: Path) -> str:
     return str(raised.value)
 
 
+def not_sent(folder: Path) -> str:
+    (folder / "manifest.json").write_text('{"id": "p1"}')
+    pytest.importorskip("psycopg")
+    with pytest.raises(TargetFailed) as raised:
+        postgres.send(folder, Secret("postgresql://nobody@127.0.0.1:1/nowhere"))
+    return str(raised.value)
+
+
 MESSAGES = {
     "token-refused": lambda folder: told(AuthError("hubspot", "deals", "refused")),
     "scope-missing": lambda folder: told(MissingScope("hubspot", "deals", "lacks", scope="x")),
@@ -149,6 +158,7 @@ MESSAGES = {
     "vintage-damaged": vintage_gone,
     "forgetting-unfinished": half_forgotten,
     "build-failed": not_built,
+    "postgres-behind": not_sent,
 }
 
 

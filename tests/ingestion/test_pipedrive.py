@@ -157,7 +157,7 @@ def test_a_budget_that_is_spent_at_once_is_every_streams_error(home: Home) -> No
     company(home).daily = 0
     reports = home.sync()
     assert {type(report.error) for report in reports.values()} == {RateLimited}
-    assert sum(report.requests + report.retries for report in reports.values()) <= 2 * PATIENCE
+    assert sum(report.requests + report.retries for report in reports.values()) <= 8
 
 
 def test_a_burst_is_waited_out_and_the_gateways_block_is_not(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,16 @@
 cast(cast({{ amount }} as decimal(28, 2)) * {{ rate }} as decimal(18, 2))
 {%- endmacro %}
 
+{#- amount × probability at cents. Eighteen digits hold the product of an amount below ten millions: a twentieth of the price
+    of the wide product. -#}
+{% macro weighted(amount, probability) -%}
+{%- set chance = 'cast(' ~ probability ~ ' as decimal(9, 6))' -%}
+case when {{ amount }} between -9999999 and 9999999
+        then cast(cast({{ amount }} as decimal(18, 2)) * {{ chance }} as decimal(18, 2))
+        else {{ converted(amount, chance) }}
+    end
+{%- endmacro %}
+
 {#- Bounds of the 95 % Wilson score interval of k out of n, null where n is 0 (rule R17); none and all
     won are written out, where rounding would leave the interval beside 0 or 1. -#}
 {% macro wilson_low(k, n) %}case when {{ n }} > 0 and {{ k }} = 0 then 0 when {{ n }} > 0 then {{ wilson_bound(k, n, '-') }} end{% endmacro %}

@@ -24,7 +24,7 @@ select
     standing.owner_key,
     standing.close_date,
     standing.amount_reporting,
-    {{ converted('standing.amount_reporting', 'cast(stages.probability as decimal(9, 6))') }} as crm_weighted_amount,
+    {{ weighted('standing.amount_reporting', 'stages.probability') }} as crm_weighted_amount,
     standing.amount is not null and standing.amount_reporting is null as is_unconverted,
     -- won already and being delivered: still an open stage in the CRM, but nothing that is left to win
     coalesce(stages.stage_category = 'fulfilment', false) as is_fulfilment

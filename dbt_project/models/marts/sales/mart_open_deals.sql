@@ -69,7 +69,7 @@ judged as (
         *,
         {{ elapsed_days('last_contacted_at', as_of()) }} as days_since_activity,
         coalesce(days_in_stage > stall_after_days, false) as is_stalled,
-        {{ converted('amount_reporting', 'cast(probability as decimal(9, 6))') }} as crm_weighted_amount
+        {{ weighted('amount_reporting', 'probability') }} as crm_weighted_amount
     from measured
 ),
 

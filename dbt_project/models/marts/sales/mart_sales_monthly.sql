@@ -2,6 +2,21 @@
 -- pipeline without owner, team, type and source, so that months are dense. All columns add up; leads have no pipeline.
 with
 
+-- summed before the rest: there are as many rows as open deals at every month's end
+standing as (
+    select
+        standing.month, standing.pipeline_key, standing.owner_key, deals.deal_type, deals.original_source,
+        count(*) as open_opportunities,
+        sum(standing.amount_reporting) as open_amount,
+        sum(standing.crm_weighted_amount) as crm_weighted_amount,
+        count(*) filter (where standing.is_unconverted) as unconverted_open_count,
+        count(*) filter (where standing.is_fulfilment) as fulfilment_count,
+        sum(standing.amount_reporting) filter (where standing.is_fulfilment) as fulfilment_amount
+    from {{ ref('int_sales_open') }} as standing
+    inner join {{ ref('dim_deals') }} as deals on standing.deal_key = deals.deal_key
+    group by 1, 2, 3, 4, 5
+),
+
 facts as (
     select
         'created' as kind, {{ to_reporting_month('created_at') }} as month, pipeline_key,
@@ -16,12 +31,9 @@ facts as (
     from {{ ref('int_sales_closings') }}
     union all by name
     select
-        'open' as kind, standing.month, standing.pipeline_key, standing.owner_key,
-        months.seen_at - interval '1 microsecond' as owned_at, deals.deal_type, deals.original_source,
-        standing.is_unconverted, standing.is_fulfilment, standing.amount_reporting, standing.crm_weighted_amount
-    from {{ ref('int_sales_open') }} as standing
+        'open' as kind, months.seen_at - interval '1 microsecond' as owned_at, standing.*
+    from standing
     inner join {{ ref('int_months') }} as months on standing.month = months.month
-    inner join {{ ref('dim_deals') }} as deals on standing.deal_key = deals.deal_key
     union all by name
     select
         'weighted' as kind, weighted.month, weighted.pipeline_key, weighted.owner_key,
@@ -70,13 +82,13 @@ summed as (
         count(*) filter (where kind = 'closed' and is_unconverted) as unconverted_count,
         sum(cycle_microseconds) filter (where outcome = 'won') as cycle_microseconds,
         count(cycle_microseconds) filter (where outcome = 'won') as cycle_count,
-        count(*) filter (where kind = 'open') as open_opportunities,
-        sum(amount_reporting) filter (where kind = 'open') as open_amount,
+        cast(coalesce(sum(open_opportunities), 0) as bigint) as open_opportunities,
+        sum(open_amount) as open_amount,
         sum(weighted_amount) as weighted_amount,
         sum(crm_weighted_amount) as crm_weighted_amount,
-        count(*) filter (where kind = 'open' and is_unconverted) as unconverted_open_count,
-        count(*) filter (where is_fulfilment) as fulfilment_count,
-        sum(amount_reporting) filter (where is_fulfilment) as fulfilment_amount
+        cast(coalesce(sum(unconverted_open_count), 0) as bigint) as unconverted_open_count,
+        cast(coalesce(sum(fulfilment_count), 0) as bigint) as fulfilment_count,
+        sum(fulfilment_amount) as fulfilment_amount
     from placed
     group by 1, 2, 3, 4, 5, 6
 )

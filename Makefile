@@ -35,7 +35,7 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP) ## a whole run against the local stand-in, with its proof; SOURCES=all for every vendor
 	@$(BIN)/funnel demo --sources "$(SOURCES)"
 
-test: $(STAMP) ## the test suite, on two cores (about eight minutes)
+test: $(STAMP) ## the test suite, on two cores (about seven minutes)
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-bi: $(STAMP) ## the page in a real browser, older DuckDB clients, Postgres (FUNNEL_BI=<a publication> saves the demo run)

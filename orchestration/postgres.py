@@ -181,16 +181,17 @@ def _grant(server: psycopg.Connection[Any], former: str, new: str, reader: bool)
         server.execute(f"grant usage on schema {new} to {READER}")
         server.execute(f"grant select on all tables in schema {new} to {READER}")
     usage = server.execute(
-        """select grantee::regrole::text from pg_namespace, aclexplode(nspacl)
-           where nspname = %s and privilege_type = 'USAGE' and grantee <> nspowner and grantee <> 0""",
+        """select case grantee when 0 then 'public' else grantee::regrole::text end
+           from pg_namespace, aclexplode(nspacl)
+           where nspname = %s and privilege_type = 'USAGE' and grantee <> nspowner""",
         [former],
     ).fetchall()
     for (role,) in usage:
         server.execute(f"grant usage on schema {new} to {role}")
     selects = server.execute(
-        """select c.relname, acl.grantee::regrole::text
+        """select c.relname, case acl.grantee when 0 then 'public' else acl.grantee::regrole::text end
            from pg_class as c join pg_namespace as n on c.relnamespace = n.oid, aclexplode(c.relacl) as acl
-           where n.nspname = %s and acl.privilege_type = 'SELECT' and acl.grantee <> c.relowner and acl.grantee <> 0""",
+           where n.nspname = %s and acl.privilege_type = 'SELECT' and acl.grantee <> c.relowner""",
         [former],
     ).fetchall()
     tables = server.execute("select tablename from pg_tables where schemaname = %s", [new]).fetchall()

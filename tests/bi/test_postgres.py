@@ -90,6 +90,7 @@ def test_grants_outlive_the_switch_and_a_view_keeps_what_it_reads(tmp_path: Path
         connection.execute("create role analyst")
         connection.execute("grant usage on schema funnel_marts to analyst")
         connection.execute("grant select on funnel_marts.fct_wins to analyst")
+        connection.execute("grant select on funnel_meta.table_guide to public")
         connection.execute("create view mine as select number from funnel_marts.fct_wins")
     target.send(publication(tmp_path, 2), Secret(address))
     may = """select has_schema_privilege(%s, 'funnel_marts', 'usage'),
@@ -98,6 +99,8 @@ def test_grants_outlive_the_switch_and_a_view_keeps_what_it_reads(tmp_path: Path
     with psycopg.connect(address) as connection:
         assert connection.execute(may, ["analyst"] * 3).fetchall() == [(True, True, False)]
         assert connection.execute(may, ["funnel_reader"] * 3).fetchall() == [(True, True, True)]
+        guide = "select has_table_privilege('analyst', 'funnel_meta.table_guide', 'select')"
+        assert connection.execute(guide).fetchall() == [(True,)], "what is granted to all"
         assert connection.execute("select distinct number from funnel_marts.fct_wins").fetchall() == [(2,)]
         assert connection.execute("select distinct number from mine").fetchall() == [(1,)]
         kept = connection.execute("select nspname from pg_namespace where nspname like '%former%'").fetchall()

@@ -1,5 +1,5 @@
--- One row per month end, cause, target month and deal or stage (where there is one) of the change from the vintage of the
--- month end before.
+-- One row per month end, cause, target month and deal or stage (where there is one) of the change from the vintage of
+-- the month end before.
 select
     last_day(cast(as_of_month as date)) as as_of_month_end,
     cast(target_month as date) as target_month,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 from threading import Event, Thread
@@ -18,6 +19,9 @@ from orchestration.home import Home
 from orchestration.ledger import Check, record_checks
 from orchestration.publish import prune, publish, switch
 from tests.orchestration.conftest import AS_OF, audited, fill, session_of
+
+PUBLICATIONS = 50 if os.environ.get("FUNNEL_SOAK") else 9
+"""While readers look on: fifty at `FUNNEL_SOAK=1 pytest tests/orchestration/test_publish.py -k readers`."""
 
 
 def published(settings: Settings, number: int, **request: object) -> dict:
@@ -189,8 +193,8 @@ def test_readers_never_see_a_mix_or_an_error(settings: Settings) -> None:
     readers = [Thread(target=read) for _ in range(2)]
     for reader in readers:
         reader.start()
-    for number in range(2, 10):
-        session = session_of(settings_with(settings, keep=50), f"{number:08d}-run", AS_OF + timedelta(days=number))
+    for number in range(2, PUBLICATIONS + 1):
+        session = session_of(settings_with(settings, keep=60), f"{number:08d}-run", AS_OF + timedelta(days=number))
         fill(session, number)
         publish(session)
     stop.set()
@@ -200,6 +204,8 @@ def test_readers_never_see_a_mix_or_an_error(settings: Settings) -> None:
     assert len(seen) > 3
     assert old.execute("select distinct value from marts.dim_deals").fetchall() == [(1,)]
     old.close()
+    with duckdb.connect(str((current / "funnel.duckdb").resolve()), read_only=True) as anew:
+        assert anew.execute("select distinct value from marts.dim_deals").fetchall() == [(PUBLICATIONS,)]
 
 
 def settings_with(settings: Settings, keep: int) -> Settings:

@@ -47,10 +47,11 @@ def register(commands: Any, add: Add) -> None:
 
 
 def _rollback(options: argparse.Namespace) -> int:
+    from orchestration import postgres, shape
     from orchestration.rollback import rollback
 
     done = _answer(rollback(_home(), options.publication, options.why), options.json)
-    _send(argparse.Namespace(json=False, quiet=True))
+    postgres.send_current(shape.load())
     return done
 
 
@@ -61,8 +62,6 @@ def _send(options: argparse.Namespace) -> int:
 
     settings = shape.load()
     sent = postgres.send_current(settings)
-    if getattr(options, "quiet", False):
-        return 0
     if sent == "off":
         missing = "FUNNEL_POSTGRES_URL is not set" if settings.postgres_url is None else "nothing is published yet"
         raise WrongUse(f"There is nothing to send: {missing}.")

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from ingestion.sandbox import faults, salesforce_truth, truth
+from ingestion.sandbox import faults, truth
 from ingestion.sandbox.model import SILENT, iso
 
 if TYPE_CHECKING:
     from ingestion.sandbox.serve import Sandbox
 
 Query = dict[str, list[str]]
-_OF_ORG = {"salesforce_deals": salesforce_truth.deals, "salesforce_transitions": salesforce_truth.transitions}
-"""Truths of the Salesforce org, which are not asked for by source."""
 
 
 def answer(sandbox: Sandbox, method: str, path: str, query: Query, body: Any) -> tuple[int, Any]:
@@ -62,11 +60,10 @@ def _rules(sandbox: Sandbox) -> dict[str, Any]:
 def _truth(sandbox: Sandbox, table: str, query: Query) -> bytes:
     rows: Iterable[dict[str, Any]]
     one = {name: values[0] for name, values in query.items()}
-    if table in _OF_ORG:
-        org = sandbox.salesforce
-        rows = map(_plainly, _OF_ORG[table](org.world, one.get("as_of"), keeps=org.keeps, bin_days=org.bin_days))
-    elif told := getattr(sandbox.stand_ins.get(table.rpartition("_")[0]), "truth", None):
-        rows = told(table.rpartition("_")[2], one.get("as_of"))
+    vendor, _, of_vendor = table.rpartition("_")
+    crms = {"salesforce": sandbox.salesforce, **sandbox.stand_ins}
+    if told := getattr(crms.get(vendor), "truth", None):
+        rows = told(of_vendor, one.get("as_of"))
     elif table == "spend":
         rows = _spend(sandbox)
     else:
@@ -75,11 +72,6 @@ def _truth(sandbox: Sandbox, table: str, query: Query) -> bytes:
     for row in rows:
         text += orjson.dumps(row) + b"\n"
     return bytes(text)
-
-
-def _plainly(row: dict[str, Any]) -> dict[str, Any]:
-    """Salesforce's words in those that all CRMs' truths share."""
-    return {{"opportunity_id": "deal_id", "record_type_id": "pipeline_id"}.get(k, k): v for k, v in row.items()}
 
 
 def _spend(sandbox: Sandbox) -> Iterator[dict[str, Any]]:

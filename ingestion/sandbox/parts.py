@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from ingestion.sandbox.catalog import Catalog
 from ingestion.sandbox.generation import KINDS
-from ingestion.sandbox.model import MERGED, Change, Record
+from ingestion.sandbox.model import MERGED, Record
 from ingestion.sandbox.world import View, World
 
 Ids = dict[str, set[int]]
@@ -56,9 +56,7 @@ def split(world: World, names: Sequence[str]) -> Mapping[str, Part]:
             _add_linked(world, ids, world.objects["deals"][id])
     for kind in ("leads", "contacts", "companies"):
         for family in _families(world, kind):
-            among = [name for name in names if family & held[name][kind]]
-            chosen = among or [random.choice(names)]
-            for name in chosen:
+            for name in [name for name in names if family & held[name][kind]] or [random.choice(names)]:
                 held[name][kind] |= family
                 for id in family:
                     _add_linked(world, held[name], world.objects[kind][id])
@@ -82,14 +80,10 @@ def _families(world: World, kind: str) -> list[set[int]]:
 
     for record in world.records(kind):
         for change in record.log:
-            if into := _survivor(change):
-                one, other = sorted((root(record.id), root(into)))
+            if change.name == MERGED:
+                one, other = sorted((root(record.id), root(int(change.value))))
                 parent[other] = one
     families: dict[int, set[int]] = {}
     for id in sorted(parent):
         families.setdefault(root(id), set()).add(id)
     return list(families.values())
-
-
-def _survivor(change: Change) -> int | None:
-    return int(change.value) if change.name == MERGED else None

@@ -59,9 +59,9 @@ class Pipedrive(Routed):
         """Kinds of records that the token's user may not read."""
 
     def truth(self, table: str, as_of: str | None) -> Iterator[Row]:
-        """What must be found of the company's deals: "deals" or "transitions" of written_truth.py."""
-        made = {"deals": written_truth.deals, "transitions": written_truth.transitions}[table]
-        return made(self.world, names(self.world.catalog), as_of, keeps=self.keeps, bin_days=self.bin_days)
+        """What must be found of the company's deals: a table of written_truth.py."""
+        named = names(self.world.catalog)
+        return written_truth.TABLES[table](self.world, named, as_of, keeps=self.keeps, bin_days=self.bin_days)
 
     def admit(self, asked: Asked) -> None:
         if asked.headers.get("x-api-token") != CREDENTIALS["API_TOKEN"]:

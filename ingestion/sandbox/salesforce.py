@@ -15,6 +15,7 @@ import orjson
 
 from ingestion.sandbox import salesforce_config as config
 from ingestion.sandbox import salesforce_errors as errors
+from ingestion.sandbox import salesforce_truth, written_truth
 from ingestion.sandbox.model import DAY, iso
 from ingestion.sandbox.salesforce_bulk import Bulk
 from ingestion.sandbox.salesforce_deals import Deals
@@ -72,6 +73,11 @@ class Salesforce:
         self.sessions: set[str] = set()
         self._locators: dict[str, tuple[Query, list[Row]]] = {}
         self._tables: dict[tuple[Any, ...], list[Row]] = {}
+
+    def truth(self, table: str, as_of: str | None) -> Iterator[Row]:
+        """What must be found of the org's opportunities: a table of written_truth.py."""
+        names = salesforce_truth.names(self.world)
+        return written_truth.TABLES[table](self.world, names, as_of, keeps=self.keeps, bin_days=self.bin_days)
 
     def answer(self, method: str, path: str, asked: Asked, body: Any, authorization: str | None, host: str) -> Answer:
         """Raises SalesforceRefusal. `host`: the address that the token's answer names."""

@@ -153,3 +153,7 @@ def fates(
             fate = Fate(record, looks, bin_ms, names.restores_forget)
             if fate.known is not None:
                 yield fate
+
+
+TABLES: dict[str, Callable[..., Iterator[Row]]] = {"deals": deals, "transitions": transitions}
+"""What a stand-in's `truth(table, as_of)` may be asked for."""
